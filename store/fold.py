@@ -1,0 +1,379 @@
+"""The meaning of events: how each one changes a run. All of it is here, once; ingest, screens and time travel call it.
+
+Rules that surprise:
+
+- The tree is containment (`outer`), never the edges; edges are dependencies between siblings.
+- A node's status is told by three events: node_created says NOT_READY (READY for a root), node_status_changed says
+  `new_status`, step_finished says `status_after`. Announced alone, node_status_changed misses seven of ten changes.
+- Most payloads carry fields about *another* node than the one they are about; only a field's own event is believed.
+- A node that is named before it is announced is there as a placeholder. No event is ever waited for.
+- A run does one step at a time. Where the next step, root or end of run comes before a step's end, that step was aborted.
+"""
+
+from collections.abc import Callable, Iterable
+from copy import copy
+from typing import Any, NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from store import events as ev
+from store.events import Event
+from store.state import Call, Edge, EdgeKey, Node, Run, RunState, RunStatus, Status, Step, Totals
+
+
+class Transition(NamedTuple):
+    """A node went from one status (None: not known) to another."""
+
+    node_id: str
+    old: str | None
+    new: str
+
+
+class Change(Struct):
+    """What an `advance` touched, so that only that is written or drawn again."""
+
+    nodes: set[str] = field(default_factory=set)
+    edges: list[Edge] = field(default_factory=list)
+    """Edges that are new."""
+    transitions: dict[int, Transition] = field(default_factory=dict)
+    """Status changes by the position of the event that brought them."""
+
+
+def fold(state: RunState, events: Iterable[Event]) -> RunState:
+    """The run after these further events of it, in the order of the stream."""
+    return advance(state, events)[0]
+
+
+def advance(state: RunState, events: Iterable[Event]) -> tuple[RunState, Change]:
+    """Like `fold`, and says what changed. Costs a shallow copy of the nodes, then a constant for each event."""
+    draft = _Draft(state)
+    for event in events:
+        draft.apply(event)
+    return RunState(draft.run, draft.nodes, draft.edges), draft.change
+
+
+REVIVING = ("run_started", "step_started", "node_created")
+"""What a run says after its end only when it goes on."""
+
+
+class _Draft:
+    """A state in the making. Every node is copied before its first change, so the state it began with stays as it is."""
+
+    def __init__(self, state: RunState) -> None:
+        self.run: Run = copy(state.run)
+        self.nodes: dict[str, Node] = dict(state.nodes)
+        self.edges: dict[EdgeKey, Edge] = state.edges
+        self.change = Change()
+
+    def apply(self, event: Event) -> None:
+        run, facts, time = self.run, event.facts, event.time
+        run.events += 1
+        run.started = time if run.started is None or time < run.started else run.started
+        run.latest = time if run.latest is None or time > run.latest else run.latest
+        if run.ended is not None and event.type in REVIVING:
+            run.status, run.ended = RunStatus.RUNNING, None
+        for node_id in facts.mentions:
+            self.node(node_id).events += 1
+        if facts.failed:
+            run.errors += 1
+            if facts.subject:
+                self.node(facts.subject).errors += 1
+        rule = _RULES.get(type(facts))
+        if rule is not None:
+            rule(self, facts, time)
+
+    def node(self, node_id: str) -> Node:
+        """The node, ours to change; a placeholder where it was never heard of."""
+        node = self.nodes.get(node_id)
+        if node is None:
+            node = self.nodes[node_id] = Node(node_id, born=self.run.events)
+            self.run.nodes += 1
+            self.change.nodes.add(node_id)
+        elif node_id not in self.change.nodes:
+            node = self.nodes[node_id] = copy(node)
+            self.change.nodes.add(node_id)
+        return node
+
+    # The run
+
+    def run_started(self, facts: ev.RunStarted, time: float) -> None:
+        self._abort_step()
+        self.run.began = True
+        self.run.mode = facts.run_mode or self.run.mode
+
+    def run_finished(self, facts: ev.RunFinished, time: float) -> None:
+        tokens = facts.token_usage_summary or ev.TokenTotals()
+        self.run.totals = Totals(
+            facts.total_steps,
+            facts.total_nodes,
+            facts.total_llm_calls,
+            facts.total_tool_calls,
+            tokens.total_prompt_tokens,
+            tokens.total_completion_tokens,
+            facts.duration_seconds,
+        )
+        self._end(RunStatus.COMPLETED, time)
+
+    def run_error(self, facts: ev.RunError, time: float) -> None:
+        self.run.error = ": ".join(filter(None, (facts.error_type, facts.error_message))) or "unknown error"
+        self._end(RunStatus.ERROR, time)
+
+    def _end(self, status: RunStatus, time: float) -> None:
+        self._abort_step()
+        for node_id in [node_id for node_id, node in self.nodes.items() if node.calls]:
+            self.node(node_id).calls = ()
+        self.run.status, self.run.ended = status, time
+
+    # Steps
+
+    def step_started(self, facts: ev.StepStarted, time: float) -> None:
+        if facts.subject is None:
+            return
+        node = self.node(facts.subject)
+        node.started = time if node.started is None or time < node.started else node.started
+        self._reword(node, facts.node_goal)
+        if facts.root_id:
+            self._root(str(facts.root_id))
+            node.root = str(facts.root_id)
+        step = node.step
+        if step is not None and step.number == facts.step is not None and not step.open and not step.aborted:
+            return  # its end was heard of first
+        self._abort_step()
+        node.step = Step(facts.step, time)
+        node.steps += 1
+        self.run.steps += 1
+        self.run.stepping = node.node_id
+
+    def step_finished(self, facts: ev.StepFinished, time: float) -> None:
+        if facts.subject is None:
+            return
+        node, step = self.node(facts.subject), self.nodes[facts.subject].step
+        if step is None or step.number != facts.step or not (step.open or step.aborted):
+            node.steps += 1
+            self.run.steps += 1
+        elif step.aborted:  # it was only late
+            node.aborted -= 1
+            self.run.aborted -= 1
+        node.step = Step(facts.step, time if step is None else step.started, open=False)
+        node.calls = ()
+        node.busy += facts.duration_seconds or 0.0
+        if self.run.stepping == node.node_id:
+            self.run.stepping = None
+        self._status(node, facts.status_after, time)
+
+    def _abort_step(self) -> None:
+        """The engine went on: the step that is still open never finished, nor did the calls in it."""
+        if self.run.stepping is None:
+            return
+        node = self.node(self.run.stepping)
+        self.run.stepping = None
+        if node.step is not None and node.step.open:
+            node.step = replace(node.step, open=False, aborted=True)
+            node.calls = ()
+            node.aborted += 1
+            self.run.aborted += 1
+
+    # Nodes
+
+    def node_created(self, facts: ev.NodeCreated, time: float) -> None:
+        if facts.subject is None:
+            return
+        node = self.node(facts.subject)
+        node.created = time
+        node.nid = None if facts.node_nid is None else str(facts.node_nid)
+        node.node_type, node.task_type, node.goal = facts.node_type, facts.task_type, facts.task_goal
+        node.layer = facts.layer
+        if facts.is_root:
+            self._abort_step()
+            self._root(node.node_id)
+            node.root = node.node_id
+        else:
+            node.root = None if facts.root_node_id is None else str(facts.root_node_id)
+            self._contain(node, facts.outer_node_id)
+        self._name_run(node)
+        if node.status is None:
+            self._status(node, Status.READY if facts.is_root else Status.NOT_READY, time)
+
+    def node_status_changed(self, facts: ev.NodeStatusChanged, time: float) -> None:
+        if facts.subject is not None:
+            node = self.node(facts.subject)
+            self._reword(node, facts.node_goal)
+            self._status(node, facts.new_status, time)
+
+    def node_added(self, facts: ev.NodeAdded, time: float) -> None:
+        if facts.added_node_id:
+            self._adopt(facts.added_node_id, facts.graph_owner_node_id or facts.node_id, facts.added_node_nid)
+
+    def inner_graph_built(self, facts: ev.InnerGraphBuilt, time: float) -> None:
+        for node_id in facts.node_ids or ():
+            self._adopt(node_id, facts.node_id, None)
+
+    def edge_added(self, facts: ev.EdgeAdded, time: float) -> None:
+        owner = facts.graph_owner_node_id or facts.node_id
+        if not (facts.parent_node_id and facts.child_node_id):
+            return
+        parent_nid = facts.parent_node_nid if facts.parent_node_nid is not None else facts.parent_nid
+        child_nid = facts.child_node_nid if facts.child_node_nid is not None else facts.child_nid
+        parent = self._adopt(facts.parent_node_id, owner, parent_nid)
+        child = self._adopt(facts.child_node_id, owner, child_nid)
+        key = EdgeKey(str(owner or ""), parent.node_id, child.node_id)
+        if key in self.edges:
+            return
+        if not self.change.edges:
+            self.edges = dict(self.edges)
+        edge = self.edges[key] = Edge(key, self.run.events, parent.nid, child.nid)
+        self.change.edges.append(edge)
+        self.run.edges += 1
+
+    def _adopt(self, node_id: ev.Id, owner: ev.Id, nid: ev.Id) -> Node:
+        """An owner's graph names a node: enough to place it while its own node_created was not heard."""
+        node = self.node(str(node_id))
+        if node.nid is None and nid is not None:
+            node.nid = str(nid)
+        if node.outer is None and node.loop is None and node.created is None:
+            self._contain(node, owner)
+        return node
+
+    def _contain(self, node: Node, outer_id: ev.Id) -> None:
+        """Put the node inside another, unless that one is inside it already: then only remember the claim."""
+        if not outer_id or node.outer == str(outer_id):
+            return
+        outer = self.node(str(outer_id))
+        if outer is node or (node.children and self._is_inside(outer, node)):
+            node.loop = outer.node_id
+            return
+        if node.outer is not None:
+            self.node(node.outer).children -= 1
+        node.outer, node.loop = outer.node_id, None
+        outer.children += 1
+
+    def _is_inside(self, node: Node, outer: Node) -> bool:
+        at: str | None = node.outer
+        while at is not None and at != outer.node_id:
+            at = self.nodes[at].outer
+        return at is not None
+
+    def _root(self, node_id: str) -> None:
+        node = self.node(node_id)
+        if node.root != node_id:
+            node.root = node_id
+            self.run.roots += (node_id,)
+            self._name_run(node)
+
+    def _reword(self, node: Node, goal: str | None) -> None:
+        if goal:
+            node.latest_goal = goal
+            self._name_run(node)
+
+    def _name_run(self, node: Node) -> None:
+        if self.run.roots and node.node_id == self.run.roots[0]:
+            self.run.goal = node.goal or node.latest_goal
+
+    def _status(self, node: Node, status: str | None, time: float) -> None:
+        if not status or status == node.status:
+            return
+        self.change.transitions[self.run.events] = Transition(node.node_id, node.status, status)
+        self.run.finished += (status == Status.FINISH) - (node.status == Status.FINISH)
+        node.status = status
+        node.finished = time if status in (Status.FINISH, Status.FAILED) else None
+        is_root = node.root == node.node_id
+        if is_root and not self.run.began and all(self.nodes[root].status == Status.FINISH for root in self.run.roots):
+            # Older agents announce neither the beginning nor the end of a run: it ends with its roots.
+            self.run.status, self.run.ended = RunStatus.COMPLETED, time
+
+    # Results and calls
+
+    def node_result_available(self, facts: ev.NodeResultAvailable, time: float) -> None:
+        if facts.subject is not None:
+            node = self.node(facts.subject)
+            node.results = {**node.results, facts.action_name or "": self.run.events}
+
+    def llm_call_started(self, facts: ev.LlmCallStarted, time: float) -> None:
+        call = Call("llm", facts.agent_class or "", time, _text(facts.call_id), facts.model)
+        self.run.llm_calls += self._open_call(facts.subject, call)
+
+    def llm_call_completed(self, facts: ev.LlmCallCompleted, time: float) -> None:
+        node = self._close_call(facts.subject, "llm", facts.agent_class or "", _text(facts.call_id))
+        usage = facts.token_usage
+        if usage is not None:
+            for counter in (self.run, node) if node is not None else (self.run,):
+                counter.tokens_in = _plus(counter.tokens_in, usage.prompt_tokens)
+                counter.tokens_out = _plus(counter.tokens_out, usage.completion_tokens)
+
+    def tool_invoked(self, facts: ev.ToolInvoked, time: float) -> None:
+        call = Call("tool", _tool(facts.tool_name, facts.api_name), time, _text(facts.tool_call_id))
+        self.run.tool_calls += self._open_call(facts.subject, call)
+
+    def tool_returned(self, facts: ev.ToolReturned, time: float) -> None:
+        self._close_call(facts.subject, "tool", _tool(facts.tool_name, facts.api_name), _text(facts.tool_call_id))
+
+    def _open_call(self, node_id: str | None, call: Call) -> int:
+        """Note an open call; how many calls that makes more (0 where its end was counted already)."""
+        if node_id is None:
+            return 1
+        node = self.node(node_id)
+        if call.call_id is not None and call.call_id in node.orphans:
+            node.orphans = tuple(orphan for orphan in node.orphans if orphan != call.call_id)
+            return 0
+        node.calls += (call,)
+        self._count_call(node, call.kind)
+        return 1
+
+    def _close_call(self, node_id: str | None, kind: str, label: str, call_id: str | None) -> Node | None:
+        """Close the call with this id, else the one opened last of this kind and label. An end without a start counts."""
+        if node_id is None:
+            return None
+        node = self.node(node_id)
+        for index in range(len(node.calls) - 1, -1, -1):
+            call = node.calls[index]
+            same = call.call_id == call_id if call_id and call.call_id else call.label == label
+            if call.kind == kind and same:
+                node.calls = node.calls[:index] + node.calls[index + 1 :]
+                return node
+        self._count_call(node, kind)
+        if kind == "llm":
+            self.run.llm_calls += 1
+        else:
+            self.run.tool_calls += 1
+        if call_id is not None:
+            node.orphans += (call_id,)
+        return node
+
+    def _count_call(self, node: Node, kind: str) -> None:
+        if kind == "llm":
+            node.llm_calls += 1
+        else:
+            node.tool_calls += 1
+
+
+_RULES: dict[type[ev.Facts], Callable[[_Draft, Any, float], None]] = {
+    ev.RunStarted: _Draft.run_started,
+    ev.RunFinished: _Draft.run_finished,
+    ev.RunError: _Draft.run_error,
+    ev.StepStarted: _Draft.step_started,
+    ev.StepFinished: _Draft.step_finished,
+    ev.NodeStatusChanged: _Draft.node_status_changed,
+    ev.NodeCreated: _Draft.node_created,
+    ev.NodeAdded: _Draft.node_added,
+    ev.EdgeAdded: _Draft.edge_added,
+    ev.InnerGraphBuilt: _Draft.inner_graph_built,
+    ev.NodeResultAvailable: _Draft.node_result_available,
+    ev.LlmCallStarted: _Draft.llm_call_started,
+    ev.LlmCallCompleted: _Draft.llm_call_completed,
+    ev.ToolInvoked: _Draft.tool_invoked,
+    ev.ToolReturned: _Draft.tool_returned,
+}
+"""What each type of event does. A plan_received changes nothing: its nodes are announced one by one."""
+
+
+def _text(value: ev.Id) -> str | None:
+    return None if value in (None, "") else str(value)
+
+
+def _tool(tool: str | None, api: str | None) -> str:
+    return ".".join(filter(None, (tool, api)))
+
+
+def _plus(total: int | None, more: int | None) -> int | None:
+    return total if more is None else (total or 0) + more

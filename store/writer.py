@@ -1,0 +1,377 @@
+"""The writing half of the store: entries of a stream in, rows out, in one transaction with the stream's new position.
+
+The invariant, at every commit: `received = stored + duplicate + rejected`, and the rows of the derived tables (run, node,
+edge) are the fold of the rows of `event`.
+"""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import blake2b
+from itertools import count
+from pathlib import Path
+from zlib import crc32
+
+from msgspec import Struct
+
+from store import database as db
+from store.attribution import GUESSED, Heard, attribute
+from store.cursor import Cursor, Entry, Gap
+from store.errors import Fenced, FileError, RunUnknown
+from store.events import Event, StreamId, Unreadable, decode
+from store.fold import REVIVING
+from store.projection import Arrived, Projection
+
+KNOWN_HOMES = 1_000_000
+"""Of how many nodes the run is remembered without asking the file."""
+
+DELETED_AT_ONCE = 10_000
+"""Rows that a deletion takes in one transaction."""
+
+FIELD = b"json_payload"
+"""The field of a stream entry that holds the event."""
+
+
+class Counts(Struct):
+    """What became of the entries of one or more batches."""
+
+    received: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+
+    def add(self, other: "Counts") -> None:
+        self.received += other.received
+        self.stored += other.stored
+        self.duplicate += other.duplicate
+        self.rejected += other.rejected
+
+
+class Writer:
+    """The only one who writes events to a file. Holds one connection; use it from one thread at a time.
+
+    Two writers on one file can not both advance a stream: the position is moved by compare-and-set, and the second gets
+    `Fenced`. After any exception nothing of the batch is in the file, and the batch can be appended again.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self._clock = clock
+        self._db = db.connect_writer(path)
+        self._data_version = -1
+        self._projection = Projection(self._db)
+        self._homes: dict[str, str] = {}
+        """Of nodes heard of: the run that named each last."""
+        self._guessed: bool | None = None
+        """Is any event in the file whose run was guessed? None: ask the file."""
+
+    def close(self) -> None:
+        """Close the file. Rows that were committed stay."""
+        self._db.close()
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Streams
+
+    def stream(self, name: str) -> int:
+        """The key of the stream with this name, made when it is new."""
+        with self._transaction():
+            self._db.execute("INSERT INTO stream (name) VALUES (?) ON CONFLICT (name) DO NOTHING", (name,))
+            row = self._db.execute("SELECT key FROM stream WHERE name = ?", (name,)).fetchone()
+        key: int = row[0]
+        return key
+
+    def cursor(self, stream: int) -> Cursor:
+        """How far the stream was read."""
+        row = self._db.execute(
+            "SELECT position, epoch, entry_crc, added, server FROM stream WHERE key = ?", (stream,)
+        ).fetchone()
+        return Cursor(StreamId.parse(row[0]), *row[1:])
+
+    def report(self, stream: int, state: str, reason: str | None, head: StreamId | None, since: float) -> None:
+        """Tell the readers of the file how ingest is doing."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE stream SET state = ?, reason = ?, head = coalesce(?, head), since = ? WHERE key = ?",
+                (state, reason, None if head is None else str(head), since, stream),
+            )
+
+    # Appending
+
+    def append(
+        self,
+        entries: Sequence[Entry],
+        stream: int | None = None,
+        before: Cursor | None = None,
+        after: Cursor | None = None,
+        gap: Gap | None = None,
+    ) -> Counts:
+        """Store these entries, in this order, and move the stream's cursor from `before` to `after`, or do nothing at all.
+
+        Raises Fenced when the cursor is not at `before`, FileError when the file can not be written.
+        """
+        counts = Counts(received=len(entries))
+        with self._transaction():
+            if stream is not None and before is not None and after is not None:
+                self._move(stream, before, after)
+            if gap is not None and stream is not None:
+                self._note_gap(stream, gap)
+            fresh = self._without_duplicates(list(self._decode(entries, stream, counts)), counts)
+            counts.stored = len(fresh)
+            for item, seq in zip(fresh, count(self._projection.next_key("event")), strict=False):
+                item.seq = seq
+            self._store(fresh, stream)
+            if stream is not None:
+                self._db.execute(
+                    "UPDATE stream SET received = received + ?, stored = stored + ?, duplicate = duplicate + ?,"
+                    " rejected = rejected + ? WHERE key = ?",
+                    (counts.received, counts.stored, counts.duplicate, counts.rejected, stream),
+                )
+        self._projection.trim()
+        if len(self._homes) > KNOWN_HOMES:
+            self._homes.clear()
+        return counts
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing. What we remember of the file is forgotten when it fails, or when another process wrote."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            version = self._db.execute("PRAGMA data_version").fetchone()[0]
+            if version != self._data_version:
+                self._forget()
+                self._data_version = version
+            yield
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            self._forget()
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.DatabaseError):
+                raise FileError(f"{self.path}: nothing was written ({error})") from error
+            raise
+
+    def _forget(self) -> None:
+        self._projection.forget()
+        self._homes.clear()
+        self._guessed = None
+
+    def _move(self, stream: int, before: Cursor, after: Cursor) -> None:
+        moved = self._db.execute(
+            "UPDATE stream SET position = ?, epoch = ?, entry_crc = ?, added = ?, server = ?"
+            " WHERE key = ? AND position = ? AND epoch = ?",
+            (
+                str(after.position),
+                after.epoch,
+                after.entry_crc,
+                after.added,
+                after.server,
+                stream,
+                str(before.position),
+                before.epoch,
+            ),
+        )
+        if moved.rowcount != 1:
+            raise Fenced(f"{self.path}: another ingester moved on from entry {before.position}; this one must read again")
+
+    def _note_gap(self, stream: int, gap: Gap) -> None:
+        self._db.execute(
+            "INSERT INTO gap (stream, run, seq, found, kind, lost, after, before, note) SELECT ?, open_run,"
+            " (SELECT coalesce(max(seq), 0) FROM event), ?, ?, ?, ?, ?, ? FROM stream WHERE key = ?",
+            (
+                stream,
+                self._clock(),
+                gap.kind,
+                gap.lost,
+                str(gap.after),
+                None if gap.before is None else str(gap.before),
+                gap.note,
+                stream,
+            ),
+        )
+
+    def _decode(self, entries: Iterable[Entry], stream: int | None, counts: Counts) -> Iterator[Arrived]:
+        for entry in entries:
+            body = entry.fields.get(FIELD)
+            try:
+                if body is None:
+                    names = ", ".join(name.decode("utf-8", "replace") for name in entry.fields) or "none"
+                    raise Unreadable(f"no field json_payload (fields: {names})")
+                event = decode(body, entry.at)
+            except Unreadable as error:
+                data = repr(entry.fields).encode() if body is None else body
+                self._reject(stream, entry.at, str(error), data)
+                counts.rejected += 1
+            else:
+                yield Arrived(0, event, stream, entry.at, body, crc32(body), _identity(event))
+
+    def _reject(self, stream: int | None, at: StreamId, reason: str, data: bytes) -> None:
+        self._db.execute(
+            "INSERT INTO rejected (stream, ms, number, found, reason, data) VALUES (?, ?, ?, ?, ?, ?)",
+            (stream, *at, self._clock(), reason, data),
+        )
+
+    def _without_duplicates(self, good: list[Arrived], counts: Counts) -> list[Arrived]:
+        """Leave out what is in the file already. The same id with other content is not the same event: rejected."""
+        known: dict[int, list[tuple[str, int]]] = {}
+        identities = [item.identity for item in good]
+        for at in range(0, len(identities), 500):
+            part = identities[at : at + 500]
+            marks = ",".join("?" * len(part))
+            for identity, event_id, crc in self._db.execute(
+                "SELECT e.identity, e.event_id, b.crc FROM event e JOIN body b ON b.seq = e.seq"
+                f" WHERE e.identity IN ({marks})",
+                part,
+            ):
+                known.setdefault(identity, []).append((event_id, crc))
+        fresh = []
+        for item in good:
+            same = [crc for event_id, crc in known.get(item.identity, ()) if event_id == item.event.event_id]
+            if not same:
+                known.setdefault(item.identity, []).append((item.event.event_id, item.crc))
+                fresh.append(item)
+            elif item.crc in same:
+                counts.duplicate += 1
+            else:
+                reason = f"event_id {item.event.event_id} was seen before with other content"
+                self._reject(item.stream, item.at, reason, item.body)
+                counts.rejected += 1
+        return fresh
+
+    def _store(self, items: list[Arrived], stream: int | None) -> None:
+        """Find the run of each event, then write run by run."""
+        if not items:
+            return
+        heard = self._heard(stream)
+        pending: dict[str, list[Arrived]] = {}
+        for item in items:
+            event = item.event
+            run_id = attribute(event, item.at, self._home_of, heard)
+            if event.run_id is None:
+                self._guessed = True
+            elif self._has_guesses():
+                for node_id in event.facts.mentions:
+                    if self._home_of(node_id) not in (None, run_id):
+                        self._write(pending)
+                        self._bring_home(node_id, run_id)
+            for node_id in event.facts.mentions:
+                self._homes[node_id] = run_id
+            pending.setdefault(run_id, []).append(item)
+            heard = self._listen(heard, run_id, event)
+        self._write(pending)
+        if stream is not None and heard is not None:
+            key = self._projection.open(heard.run_id).key
+            self._db.execute("UPDATE stream SET open_run = ? WHERE key = ?", (key, stream))
+
+    def _write(self, pending: dict[str, list[Arrived]]) -> None:
+        for run_id, items in pending.items():
+            self._projection.write(run_id, items)
+        pending.clear()
+
+    # Whose event is it?
+
+    def _heard(self, stream: int | None) -> Heard | None:
+        row = self._db.execute(
+            "SELECT r.run_id, r.declared, r.began, r.ended IS NOT NULL FROM stream s JOIN run r ON r.key = s.open_run"
+            " WHERE s.key = ?",
+            (stream,),
+        ).fetchone()
+        return None if row is None else Heard(row[0], *map(bool, row[1:]))
+
+    def _listen(self, heard: Heard | None, run_id: str, event: Event) -> Heard:
+        """The run heard of last, after this event of it."""
+        if heard is None or heard.run_id != run_id:
+            run = self._projection.open(run_id).state.run
+            heard = Heard(run_id, not run_id.startswith(GUESSED), run.began, run.ended is not None)
+        ended = event.type in ("run_finished", "run_error") or (heard.ended and event.type not in REVIVING)
+        return Heard(run_id, heard.declared, heard.began or event.type == "run_started", ended)
+
+    def _home_of(self, node_id: str) -> str | None:
+        """The newest run that knows the node."""
+        home = self._homes.get(node_id)
+        if home is None:
+            row = self._db.execute(
+                "SELECT r.run_id FROM node n JOIN run r ON r.key = n.run WHERE n.node_id = ? ORDER BY n.run DESC LIMIT 1",
+                (node_id,),
+            ).fetchone()
+            if row is not None:
+                home = self._homes[node_id] = row[0]
+        return home
+
+    def _has_guesses(self) -> bool:
+        if self._guessed is None:
+            self._guessed = bool(self._db.execute("SELECT EXISTS (SELECT 1 FROM event WHERE guessed)").fetchone()[0])
+        return self._guessed
+
+    def _bring_home(self, node_id: str, run_id: str) -> None:
+        """A publisher named the run of a node that was only guessed to be in another one: move what was guessed.
+
+        Of a run that nobody named, all of it; of another run, the events about this node.
+        """
+        home = self._home_of(node_id)
+        if home is None or home == run_id:
+            return
+        source = self._projection.open(home)
+        naming = (
+            "SELECT e.seq, e.guessed FROM node_event x JOIN event e ON e.seq = x.seq WHERE x.node = ?",
+            (source.keys[node_id],),
+        )
+        if home.startswith(GUESSED):
+            naming = ("SELECT seq, guessed FROM event WHERE run = ?", (source.key,))
+        found = self._db.execute(*naming).fetchall()
+        if all(guessed for _, guessed in found):
+            self._projection.move([seq for seq, _ in found], home, run_id)
+            self._homes.clear()
+
+
+def delete_run(path: Path, run_id: str) -> None:
+    """Delete a run and all that belongs to it, while an ingester may be writing. Raises RunUnknown, FileError.
+
+    In parts, so that nobody waits long. The run is out of sight with the first; a deletion that was broken off is
+    finished by the next.
+    """
+    connection = db.connect_writer(path)
+    try:
+        connection.execute("PRAGMA wal_autocheckpoint=0")  # only the ingester's connection moves pages into the file
+        hidden = connection.execute(
+            "UPDATE run SET run_id = 'deleted/' || key, generation = -1 WHERE run_id = ? AND generation >= 0", (run_id,)
+        )
+        if hidden.rowcount != 1:
+            raise RunUnknown(f"{path}: there is no run {run_id}")
+        for (key,) in connection.execute("SELECT key FROM run WHERE generation < 0").fetchall():
+            _delete_parts(connection, key)
+    except sqlite3.DatabaseError as error:
+        raise FileError(f"{path}: run {run_id} was not deleted ({error}); try again") from error
+    finally:
+        connection.close()
+
+
+def _delete_parts(connection: sqlite3.Connection, run: int) -> None:
+    doomed = "SELECT seq FROM event WHERE run = ? LIMIT ?"
+    nodes = "SELECT key FROM node WHERE run = ? LIMIT ?"
+    for selected, statements in (
+        (doomed, ("DELETE FROM body WHERE seq IN ({})", "DELETE FROM event WHERE seq IN ({})")),
+        (nodes, ("DELETE FROM node_event WHERE node IN ({})", "DELETE FROM node WHERE key IN ({})")),
+    ):
+        left = True
+        while left:
+            connection.execute("BEGIN IMMEDIATE")
+            for statement in statements:
+                left = connection.execute(statement.format(selected), (run, DELETED_AT_ONCE)).rowcount > 0
+            connection.execute("COMMIT")
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("DELETE FROM edge WHERE run = ?", (run,))
+    connection.execute("UPDATE stream SET open_run = NULL WHERE open_run = ?", (run,))
+    connection.execute("DELETE FROM run WHERE key = ?", (run,))
+    connection.execute("COMMIT")
+
+
+def _identity(event: Event) -> int:
+    """A number that two deliveries of an event share. Ids are unique within a run only, where emitters count."""
+    digest = blake2b(f"{event.run_id or ''}\n{event.event_id}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
