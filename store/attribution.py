@@ -10,29 +10,25 @@ A guess is not a promise: `Writer` moves events when a publisher names the run o
 
 from collections.abc import Callable
 
-from msgspec import Struct
-
 from store import events as ev
 from store.events import Event, StreamId
+from store.state import Run
 
 GUESSED = "auto-"
 """How the ids of runs begin that no publisher named."""
 
 
-class Heard(Struct, frozen=True):
-    """The run that was heard of last on a stream, as far as attribution needs it."""
-
-    run_id: str
-    declared: bool
-    began: bool
-    """Its run_started was heard."""
-    ended: bool
-
-
-def attribute(event: Event, at: StreamId, home_of: Callable[[str], str | None], heard: Heard | None) -> str:
+def attribute(
+    event: Event,
+    at: StreamId,
+    home_of: Callable[[str], str | None],
+    latest: str | None,
+    takes_roots: Callable[[str], bool],
+) -> str:
     """The id of the run that the event belongs to.
 
-    `home_of` gives the newest run that knows a node, None for a node that no run knows.
+    `home_of` gives the newest run that knows a node, None for a node that no run knows. `latest` is the run heard of last,
+    and `takes_roots` says whether it may go on to a further root.
     """
     if event.run_id is not None:
         return event.run_id
@@ -41,19 +37,21 @@ def attribute(event: Event, at: StreamId, home_of: Callable[[str], str | None], 
         home = home_of(node_id)
         if home is not None:
             return home
-    if heard is None or _begins(facts, heard):
+    if latest is None or isinstance(facts, ev.RunStarted) or (_is_beginning(facts) and not takes_roots(latest)):
         return f"{GUESSED}{_root_of(facts) or at}"
-    return heard.run_id
+    return latest
 
 
-def _begins(facts: ev.Facts, heard: Heard) -> bool:
-    """Does this event, whose nodes nobody knows, begin another run than the one heard of last?"""
-    if isinstance(facts, ev.RunStarted):
-        return True
+def takes_roots(run: Run) -> bool:
+    """May a root that nobody knows be this run's? Runs that no publisher named or began have one root each."""
+    named = not run.run_id.startswith(GUESSED)
+    return (named or run.began) and run.ended is None
+
+
+def _is_beginning(facts: ev.Facts) -> bool:
+    """Is this how the work on a root begins?"""
     is_root = isinstance(facts, ev.NodeCreated) and facts.is_root
-    is_first_step = isinstance(facts, ev.StepStarted) and facts.step == 0
-    takes_roots = (heard.declared or heard.began) and not heard.ended
-    return (is_root or is_first_step) and not takes_roots
+    return is_root or (isinstance(facts, ev.StepStarted) and facts.step == 0)
 
 
 def _root_of(facts: ev.Facts) -> str | None:

@@ -64,7 +64,8 @@ def check_readable(path: Path) -> None:
         raise FileMissing(f"{path}: there is no such file; start `treetop` or `treetop ingest` to make it, or name another")
     try:
         with closing(sqlite3.connect(address(path, "ro"), uri=True, timeout=5.0)) as connection:
-            _check(connection, path)
+            if not _check(connection, path):
+                raise FileMissing(f"{path}: is still empty; start `treetop` or `treetop ingest` to fill it")
     except sqlite3.DatabaseError as error:
         raise _explain(error, path) from error
 
@@ -83,8 +84,9 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
 
 def _check(connection: sqlite3.Connection, path: Path) -> bool:
     """Is the file ours, and not newer than we are? False: it is still empty."""
-    if _pragma(connection, "application_id") != APPLICATION_ID:
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+    application = _pragma(connection, "application_id")
+    if application != APPLICATION_ID:
+        if application == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
             return False
         raise FileForeign(f"{path}: is a database of another program; name another file with --db")
     version = _pragma(connection, "user_version")

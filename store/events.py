@@ -23,6 +23,9 @@ Id = str | int | None
 Int = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 """An integer that SQLite can hold."""
 
+Seconds = Annotated[float, Meta(ge=-1e15, le=1e15)]
+"""How long something took. The bounds keep out what is no number, and sums that are none."""
+
 Preview = str | None
 """A text of which only the beginning is kept, see `PREVIEW`."""
 
@@ -45,6 +48,11 @@ class StreamId(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.ms}-{self.number}"
+
+    @property
+    def bounded(self) -> "StreamId":
+        """As two integers that SQLite can hold: Redis counts in 64 bits without a sign."""
+        return StreamId(min(self.ms, 2**63 - 1), min(self.number, 2**63 - 1))
 
 
 class Facts(Struct, frozen=True, omit_defaults=True):
@@ -115,7 +123,7 @@ class RunFinished(Facts, frozen=True, omit_defaults=True):
 
     type = "run_finished"
     total_steps: Int | None = None
-    duration_seconds: float | None = None
+    duration_seconds: Seconds | None = None
     total_nodes: Int | None = None
     total_llm_calls: Int | None = None
     total_tool_calls: Int | None = None
@@ -154,7 +162,7 @@ class StepFinished(Facts, frozen=True, omit_defaults=True):
     type = "step_finished"
     action_name: str | None = None
     status_after: str | None = None
-    duration_seconds: float | None = None
+    duration_seconds: Seconds | None = None
 
     @property
     def failed(self) -> bool:
@@ -201,7 +209,7 @@ class NodeCreated(Facts, frozen=True, omit_defaults=True):
     @property
     def is_root(self) -> bool:
         """A root is the node of an input item: outermost, with no node around it."""
-        return self.layer == 0 or (self.outer_node_id is None and self.layer in (None, -1))
+        return self.layer == 0 or (not self.outer_node_id and self.layer in (None, -1))
 
 
 class PlannedTask(Struct, frozen=True, omit_defaults=True):
@@ -247,6 +255,12 @@ class InnerGraphBuilt(Facts, frozen=True, omit_defaults=True):
     edge_count: Int | None = None
     node_ids: list[str | int] | None = None
 
+    @property
+    def mentions(self) -> tuple[str, ...]:
+        """The owner, then the nodes of its graph."""
+        named = (self.node_id, *(self.node_ids or ()))
+        return tuple(dict.fromkeys(str(node_id) for node_id in named if node_id not in (None, "")))
+
 
 class NodeResultAvailable(Facts, frozen=True, omit_defaults=True):
     """A node has a result of planning, executing or aggregating; only its first 500 characters are published."""
@@ -283,7 +297,7 @@ class LlmCallCompleted(Facts, frozen=True, omit_defaults=True):
     agent_class: str | None = None
     model: str | None = None
     call_id: Id = None
-    duration_seconds: float | None = None
+    duration_seconds: Seconds | None = None
     result_summary: Preview = None
     error: Preview = None
     token_usage: TokenUsage | None = None
@@ -317,7 +331,7 @@ class ToolReturned(Facts, frozen=True, omit_defaults=True):
     api_name: str | None = None
     tool_call_id: Id = None
     state: str | None = None
-    duration_seconds: float | None = None
+    duration_seconds: Seconds | None = None
     result_summary: Preview = None
     error: Preview = None
 
@@ -395,6 +409,8 @@ def decode(body: bytes, at: StreamId) -> Event:
     the time at which Redis received it. Raises Unreadable for everything that is not an event.
     """
     try:
+        if not body.isascii():
+            body.decode()  # fields that are skipped are not checked otherwise, and SQLite reads them as text
         envelope = _envelope.decode(body)
     except (ValueError, RecursionError, MemoryError) as error:
         raise Unreadable(_reason(error)) from error

@@ -34,6 +34,8 @@ class Change(Struct):
     """What an `advance` touched, so that only that is written or drawn again."""
 
     nodes: set[str] = field(default_factory=set)
+    born: list[str] = field(default_factory=list)
+    """Nodes that are new, in the order in which they were named."""
     edges: list[Edge] = field(default_factory=list)
     """Edges that are new."""
     transitions: dict[int, Transition] = field(default_factory=dict)
@@ -90,6 +92,7 @@ class _Draft:
             node = self.nodes[node_id] = Node(node_id, born=self.run.events)
             self.run.nodes += 1
             self.change.nodes.add(node_id)
+            self.change.born.append(node_id)
         elif node_id not in self.change.nodes:
             node = self.nodes[node_id] = copy(node)
             self.change.nodes.add(node_id)
@@ -189,7 +192,7 @@ class _Draft:
             self._root(node.node_id)
             node.root = node.node_id
         else:
-            node.root = None if facts.root_node_id is None else str(facts.root_node_id)
+            node.root = node.root if facts.root_node_id is None else str(facts.root_node_id)
             self._contain(node, facts.outer_node_id)
         self._name_run(node)
         if node.status is None:
@@ -227,11 +230,11 @@ class _Draft:
         self.run.edges += 1
 
     def _adopt(self, node_id: ev.Id, owner: ev.Id, nid: ev.Id) -> Node:
-        """An owner's graph names a node: enough to place it while its own node_created was not heard."""
+        """An owner's graph names a node: enough to place it while its own node_created did not."""
         node = self.node(str(node_id))
         if node.nid is None and nid is not None:
             node.nid = str(nid)
-        if node.outer is None and node.loop is None and node.created is None:
+        if node.outer is None and node.loop is None and node.root != node.node_id:
             self._contain(node, owner)
         return node
 
@@ -257,7 +260,10 @@ class _Draft:
     def _root(self, node_id: str) -> None:
         node = self.node(node_id)
         if node.root != node_id:
-            node.root = node_id
+            node.root, node.loop = node_id, None
+            if node.outer is not None:  # some graph named it before it was known for a root
+                self.node(node.outer).children -= 1
+                node.outer = None
             self.run.roots += (node_id,)
             self._name_run(node)
 
@@ -376,4 +382,5 @@ def _tool(tool: str | None, api: str | None) -> str:
 
 
 def _plus(total: int | None, more: int | None) -> int | None:
-    return total if more is None else (total or 0) + more
+    """The sum, which stays within what SQLite can hold."""
+    return total if more is None else max(-(2**63), min((total or 0) + more, 2**63 - 1))

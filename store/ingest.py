@@ -31,9 +31,11 @@ BLOCK = 0.5
 CHECK = 1.0
 """Seconds between two checks that the stream is still the one we know, while nothing arrives."""
 
+BATCH_FIRST = 16
 BATCH = 1_000
 BATCH_BYTES = 4_000_000
-"""Bounds of a batch. What is waiting when one is committed is the next one, so batches grow under load by themselves."""
+"""Bounds of a batch. What is waiting when one is committed is the next one, so batches grow under load by themselves;
+the first is small, as nobody knows yet how large entries are."""
 
 RETRY_FIRST, RETRY_LAST, RETRY_REFUSED = 0.1, 5.0, 30.0
 """Seconds before Redis is tried again: more each time; long, when it refused and a person must mend it."""
@@ -71,7 +73,7 @@ class Ingester:
         self.counts = Counts()
         self._stop = Flag()
         self._client = connect(url)
-        self._limit = BATCH
+        self._limit = BATCH_FIRST
         self._state: tuple[str, str | None] = ("", None)
         self._since = 0.0
         self._head: StreamId | None = None

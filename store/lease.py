@@ -5,7 +5,7 @@ import os
 import time
 from pathlib import Path
 
-from store.errors import FileLocked
+from store.errors import FileError, FileLocked
 
 PATIENCE = 0.3
 """Seconds to go on trying: somebody who only asks (`held`) holds the lock for a moment."""
@@ -37,7 +37,10 @@ class Lease:
         return self
 
     def _try(self, lock: Path) -> bool:
-        fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise FileError(f"{self.path}: can not be locked ({error.strerror}: {lock}); name another file") from error
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(fd).st_ino == os.stat(lock).st_ino:  # not a lock file that was deleted meanwhile

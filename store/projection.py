@@ -134,7 +134,7 @@ class Projection:
                     None if facts.subject is None else key_of(facts.subject),
                     event.time,
                     item.stream,
-                    *item.at,
+                    *item.at.bounded,
                     event.event_id,
                     item.identity,
                     event.run_id is None,
@@ -153,8 +153,7 @@ class Projection:
         """Fold, and write the nodes and edges that changed. Also gives the way from a node's id to its key."""
         run.state, change = advance(run.state, events)
         keys, nodes = run.keys, run.state.nodes
-        new = sorted((node_id for node_id in change.nodes if node_id not in keys), key=lambda id_: nodes[id_].born)
-        first = self.next_key("node")
+        new, first = change.born, self.next_key("node")
         keys.update(zip(new, range(first, first + len(new)), strict=True))
         key_of = keys.__getitem__
         fresh = set(new)
@@ -193,6 +192,9 @@ class Projection:
             self._db.execute("UPDATE event SET run = ?, position = -seq WHERE seq = ?", (new.key, seq))
         self.rebuild(source, old)
         self.rebuild(target, new)
+        if not old.state.position:
+            self._db.execute("UPDATE gap SET run = ? WHERE run = ?", (new.key, old.key))
+            self._db.execute("UPDATE stream SET open_run = ? WHERE open_run = ?", (new.key, old.key))
 
     def rebuild(self, run_id: str, run: OpenRun) -> None:
         """Number the events of a run in the order of arrival, and fold them from nothing."""

@@ -11,76 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import aiosqlite
-from msgspec import Struct
 
 from store import database as db
 from store.errors import FileError, RunUnknown
 from store.events import Event, decode_facts
-from store.state import Run, RunState
+from store.record import GapRow, Loaded, RunRow, Stored, StreamRow
 
 POLL_FAST = 0.016
 POLL_SLOW = 0.25
 """Seconds between two looks at the file: fast while it changes, slowing down by itself when it does not."""
-
-
-class RunRow(Struct, frozen=True):
-    """A run as the list of runs shows it."""
-
-    key: int
-    generation: int
-    """Another number for the same key: the run was built again, read all of it again."""
-    last_seq: int
-    bytes: int
-    gaps: int
-    run: Run
-
-
-class Loaded(Struct, frozen=True):
-    """A run as it was when it was read."""
-
-    key: int
-    generation: int
-    state: RunState
-
-
-class Stored(Struct, frozen=True):
-    """An event as stored. `position` counts from 1 within its run, `seq` over the whole file."""
-
-    seq: int
-    position: int
-    event: Event
-    failed: bool
-    old_status: str | None
-    status: str | None
-
-
-class StreamRow(Struct, frozen=True):
-    """How ingest of one stream is doing, by its own word."""
-
-    name: str
-    position: str
-    received: int
-    stored: int
-    duplicate: int
-    rejected: int
-    state: str
-    since: float | None
-    reason: str | None
-    head: str | None
-    gaps: int
-    lost: int | None
-    """Entries lost in all gaps together; None where nobody can know."""
-
-
-class GapRow(Struct, frozen=True):
-    """Entries that were gone before they were read."""
-
-    found: float
-    kind: str
-    lost: int | None
-    after: str
-    before: str | None
-    note: str
 
 
 _STORED = (
@@ -99,6 +38,7 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._db: aiosqlite.Connection
+        self._loading = asyncio.Lock()
 
     async def __aenter__(self) -> "Reader":
         db.check_readable(self.path)
@@ -152,16 +92,20 @@ class Reader:
 
     async def load(self, run_id: str) -> Loaded:
         """A whole run, payloads left aside. Raises RunUnknown."""
-        await self._rows("BEGIN")  # one moment for all three
-        try:
-            found = await self._rows(db.SELECT_RUN, (run_id,))
-            if not found or found[0][1] < 0:
-                raise RunUnknown(f"{self.path}: there is no run {run_id!r}")
-            row = found[0]
-            nodes = await self._rows(db.SELECT_NODES, (row[0],))
-            edges = await self._rows(db.SELECT_EDGES, (row[0],))
-        finally:
-            await self._rows("COMMIT")
+        return await asyncio.shield(self._load(run_id))  # who stops waiting must not leave the transaction open
+
+    async def _load(self, run_id: str) -> Loaded:
+        async with self._loading:
+            await self._rows("BEGIN")  # one moment for all three
+            try:
+                found = await self._rows(db.SELECT_RUN, (run_id,))
+                if not found or found[0][1] < 0:
+                    raise RunUnknown(f"{self.path}: there is no run {run_id!r}")
+                row = found[0]
+                nodes = await self._rows(db.SELECT_NODES, (row[0],))
+                edges = await self._rows(db.SELECT_EDGES, (row[0],))
+            finally:
+                await self._rows("COMMIT")
         return Loaded(row[0], row[1], db.state_from_rows(row[2:], nodes, edges))
 
     async def generation(self, run: int) -> int | None:
@@ -232,9 +176,9 @@ class Reader:
         """Every stream that was ever read into this file."""
         rows = await self._rows(
             "SELECT name, position, received, stored, duplicate, rejected, state, since, reason, head,"
-            " (SELECT count(*) FROM gap g WHERE g.stream = stream.key),"
-            " (SELECT CASE WHEN count(*) = count(lost) THEN coalesce(sum(lost), 0) END FROM gap g WHERE g.stream = stream.key)"
-            " FROM stream ORDER BY key"
+            " (SELECT count(*) FROM gap g WHERE g.stream = s.key),"
+            " (SELECT CASE WHEN count(*) = count(lost) THEN coalesce(sum(lost), 0) END FROM gap g WHERE g.stream = s.key)"
+            " FROM stream s ORDER BY key"
         )
         return [StreamRow(*row) for row in rows]
 

@@ -132,12 +132,13 @@ CREATE VIEW nodes AS SELECT
     strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(n.finished, n.started, n.created), 'unixepoch') AS updated_at,
     n.latest_goal, n.created IS NULL AS placeholder, n.busy AS busy_seconds, n.events AS total_events, n.llm_calls,
     n.tool_calls, n.tokens_in, n.tokens_out, n.errors, n.aborted AS aborted_steps
-FROM node n JOIN run r ON r.key = n.run LEFT JOIN node o ON o.key = n.outer;
+FROM node n JOIN run r ON r.key = n.run LEFT JOIN node o ON o.key = n.outer WHERE r.generation >= 0;
 
 CREATE VIEW edges AS SELECT
     e.key AS id, r.run_id, e.parent AS parent_node_id, e.child AS child_node_id, e.parent_nid, e.child_nid,
     NULL AS metadata, strftime('%Y-%m-%dT%H:%M:%fZ', v.time, 'unixepoch') AS created_at, e.owner AS owner_node_id
-FROM edge e JOIN run r ON r.key = e.run LEFT JOIN event v ON v.run = e.run AND v.position = e.born;
+FROM edge e JOIN run r ON r.key = e.run LEFT JOIN event v ON v.run = e.run AND v.position = e.born
+WHERE r.generation >= 0;
 
 CREATE VIEW events AS SELECT
     e.seq AS id, e.event_id, r.run_id, t.name AS event_type,
@@ -150,19 +151,21 @@ CREATE VIEW events AS SELECT
     json_extract(e.facts, '$.duration_seconds') AS duration_seconds,
     json_extract(e.facts, '$.token_usage.prompt_tokens') AS tokens_in,
     json_extract(e.facts, '$.token_usage.completion_tokens') AS tokens_out, e.ms || '-' || e.number AS stream_id
-FROM event e JOIN run r ON r.key = e.run JOIN event_type t ON t.key = e.type LEFT JOIN node n ON n.key = e.node;
+FROM event e JOIN run r ON r.key = e.run JOIN event_type t ON t.key = e.type LEFT JOIN node n ON n.key = e.node
+WHERE r.generation >= 0;
 
 CREATE VIEW node_status_history AS SELECT
     n.node_id, r.run_id,
     strftime('%Y-%m-%dT%H:%M:%fZ', e.time, 'unixepoch') AS timestamp, e.old_status, e.status AS new_status, e.position
-FROM event e JOIN run r ON r.key = e.run JOIN node n ON n.key = e.node WHERE e.status IS NOT NULL;
+FROM event e JOIN run r ON r.key = e.run JOIN node n ON n.key = e.node
+WHERE e.status IS NOT NULL AND r.generation >= 0;
 
 CREATE VIEW node_execution_timeline AS SELECT
     n.node_id, r.run_id, n.nid AS node_nid, n.task_type, n.goal AS task_goal,
     strftime('%Y-%m-%dT%H:%M:%fZ', n.created, 'unixepoch') AS created_time,
     strftime('%Y-%m-%dT%H:%M:%fZ', n.started, 'unixepoch') AS execution_start,
     strftime('%Y-%m-%dT%H:%M:%fZ', n.finished, 'unixepoch') AS completion_time
-FROM node n JOIN run r ON r.key = n.run;
+FROM node n JOIN run r ON r.key = n.run WHERE r.generation >= 0;
 
 CREATE VIEW node_tree AS                    -- containment, which the edges do not hold: they join siblings only
 WITH RECURSIVE tree (run, key, node_id, parent_id, depth, path) AS (
@@ -171,4 +174,5 @@ WITH RECURSIVE tree (run, key, node_id, parent_id, depth, path) AS (
     SELECT n.run, n.key, n.node_id, t.node_id, t.depth + 1, t.path || '/' || coalesce(n.nid, n.node_id)
     FROM tree t JOIN node n ON n.outer = t.key
 )
-SELECT r.run_id, t.node_id, t.parent_id, t.depth, t.path FROM tree t JOIN run r ON r.key = t.run;
+SELECT r.run_id, t.node_id, t.parent_id, t.depth, t.path FROM tree t JOIN run r ON r.key = t.run
+WHERE r.generation >= 0;

@@ -16,11 +16,10 @@ from zlib import crc32
 from msgspec import Struct
 
 from store import database as db
-from store.attribution import GUESSED, Heard, attribute
+from store.attribution import GUESSED, attribute, takes_roots
 from store.cursor import Cursor, Entry, Gap
 from store.errors import Fenced, FileError, RunUnknown
 from store.events import Event, StreamId, Unreadable, decode
-from store.fold import REVIVING
 from store.projection import Arrived, Projection
 
 KNOWN_HOMES = 1_000_000
@@ -62,9 +61,9 @@ class Writer:
         self._data_version = -1
         self._projection = Projection(self._db)
         self._homes: dict[str, str] = {}
-        """Of nodes heard of: the run that named each last."""
-        self._guessed: bool | None = None
-        """Is any event in the file whose run was guessed? None: ask the file."""
+        """Of nodes heard of: the newest run that knows each."""
+        self._guesses: dict[str, bool] = {}
+        """Of runs heard of: does it hold events that were published without a run?"""
 
     def close(self) -> None:
         """Close the file. Rows that were committed stay."""
@@ -159,7 +158,7 @@ class Writer:
     def _forget(self) -> None:
         self._projection.forget()
         self._homes.clear()
-        self._guessed = None
+        self._guesses.clear()
 
     def _move(self, stream: int, before: Cursor, after: Cursor) -> None:
         moved = self._db.execute(
@@ -213,7 +212,7 @@ class Writer:
     def _reject(self, stream: int | None, at: StreamId, reason: str, data: bytes) -> None:
         self._db.execute(
             "INSERT INTO rejected (stream, ms, number, found, reason, data) VALUES (?, ?, ?, ?, ?, ?)",
-            (stream, *at, self._clock(), reason, data),
+            (stream, *at.bounded, self._clock(), reason, data),
         )
 
     def _without_duplicates(self, good: list[Arrived], counts: Counts) -> list[Arrived]:
@@ -247,25 +246,31 @@ class Writer:
         """Find the run of each event, then write run by run."""
         if not items:
             return
-        heard = self._heard(stream)
+        latest = self._latest(stream)
         pending: dict[str, list[Arrived]] = {}
+
+        def may_take_roots(run_id: str) -> bool:
+            self._write(pending)
+            return takes_roots(self._projection.open(run_id).state.run)
+
         for item in items:
             event = item.event
-            run_id = attribute(event, item.at, self._home_of, heard)
+            run_id = latest = attribute(event, item.at, self._home_of, latest, may_take_roots)
+            self._projection.open(run_id)  # runs are numbered in the order in which they are heard of
             if event.run_id is None:
-                self._guessed = True
-            elif self._has_guesses():
+                self._guesses[run_id] = True
+            else:
                 for node_id in event.facts.mentions:
-                    if self._home_of(node_id) not in (None, run_id):
+                    home = self._home_of(node_id)
+                    if home is not None and home != run_id and self._has_guesses(home):
                         self._write(pending)
-                        self._bring_home(node_id, run_id)
+                        self._bring_home(node_id, home, run_id)
             for node_id in event.facts.mentions:
-                self._homes[node_id] = run_id
+                self._settle(node_id, run_id)
             pending.setdefault(run_id, []).append(item)
-            heard = self._listen(heard, run_id, event)
         self._write(pending)
-        if stream is not None and heard is not None:
-            key = self._projection.open(heard.run_id).key
+        if stream is not None and latest is not None:
+            key = self._projection.open(latest).key
             self._db.execute("UPDATE stream SET open_run = ? WHERE key = ?", (key, stream))
 
     def _write(self, pending: dict[str, list[Arrived]]) -> None:
@@ -275,58 +280,56 @@ class Writer:
 
     # Whose event is it?
 
-    def _heard(self, stream: int | None) -> Heard | None:
+    def _latest(self, stream: int | None) -> str | None:
+        """The run heard of last on this stream."""
         row = self._db.execute(
-            "SELECT r.run_id, r.declared, r.began, r.ended IS NOT NULL FROM stream s JOIN run r ON r.key = s.open_run"
-            " WHERE s.key = ?",
+            "SELECT r.run_id FROM stream s JOIN run r ON r.key = s.open_run WHERE s.key = ? AND r.generation >= 0",
             (stream,),
         ).fetchone()
-        return None if row is None else Heard(row[0], *map(bool, row[1:]))
-
-    def _listen(self, heard: Heard | None, run_id: str, event: Event) -> Heard:
-        """The run heard of last, after this event of it."""
-        if heard is None or heard.run_id != run_id:
-            run = self._projection.open(run_id).state.run
-            heard = Heard(run_id, not run_id.startswith(GUESSED), run.began, run.ended is not None)
-        ended = event.type in ("run_finished", "run_error") or (heard.ended and event.type not in REVIVING)
-        return Heard(run_id, heard.declared, heard.began or event.type == "run_started", ended)
+        return None if row is None else str(row[0])
 
     def _home_of(self, node_id: str) -> str | None:
         """The newest run that knows the node."""
         home = self._homes.get(node_id)
         if home is None:
             row = self._db.execute(
-                "SELECT r.run_id FROM node n JOIN run r ON r.key = n.run WHERE n.node_id = ? ORDER BY n.run DESC LIMIT 1",
+                "SELECT r.run_id FROM node n JOIN run r ON r.key = n.run WHERE n.node_id = ?"
+                " AND r.generation >= 0 ORDER BY n.run DESC LIMIT 1",
                 (node_id,),
             ).fetchone()
             if row is not None:
                 home = self._homes[node_id] = row[0]
         return home
 
-    def _has_guesses(self) -> bool:
-        if self._guessed is None:
-            self._guessed = bool(self._db.execute("SELECT EXISTS (SELECT 1 FROM event WHERE guessed)").fetchone()[0])
-        return self._guessed
+    def _settle(self, node_id: str, run_id: str) -> None:
+        """This run knows the node, too."""
+        home = self._home_of(node_id)
+        if home is None or (home != run_id and self._projection.open(home).key < self._projection.open(run_id).key):
+            self._homes[node_id] = run_id
 
-    def _bring_home(self, node_id: str, run_id: str) -> None:
+    def _has_guesses(self, run_id: str) -> bool:
+        found = self._guesses.get(run_id)
+        if found is None:
+            sql = "SELECT EXISTS (SELECT 1 FROM event WHERE run = ? AND guessed)"
+            found = bool(self._db.execute(sql, (self._projection.open(run_id).key,)).fetchone()[0])
+            self._guesses[run_id] = found
+        return found
+
+    def _bring_home(self, node_id: str, home: str, run_id: str) -> None:
         """A publisher named the run of a node that was only guessed to be in another one: move what was guessed.
 
-        Of a run that nobody named, all of it; of another run, the events about this node.
+        Of a run that nobody named, all of it; of another run, the events that name this node, if all of them were guessed.
         """
-        home = self._home_of(node_id)
-        if home is None or home == run_id:
-            return
         source = self._projection.open(home)
-        naming = (
-            "SELECT e.seq, e.guessed FROM node_event x JOIN event e ON e.seq = x.seq WHERE x.node = ?",
-            (source.keys[node_id],),
-        )
+        where, key = "FROM node_event x JOIN event e ON e.seq = x.seq WHERE x.node = ?", source.keys[node_id]
         if home.startswith(GUESSED):
-            naming = ("SELECT seq, guessed FROM event WHERE run = ?", (source.key,))
-        found = self._db.execute(*naming).fetchall()
-        if all(guessed for _, guessed in found):
-            self._projection.move([seq for seq, _ in found], home, run_id)
-            self._homes.clear()
+            where, key = "FROM event e WHERE e.run = ?", source.key
+        if self._db.execute(f"SELECT EXISTS (SELECT 1 {where} AND NOT e.guessed)", (key,)).fetchone()[0]:
+            return
+        seqs = [seq for (seq,) in self._db.execute(f"SELECT e.seq {where}", (key,))]
+        self._projection.move(seqs, home, run_id)
+        self._homes.clear()
+        self._guesses.clear()
 
 
 def delete_run(path: Path, run_id: str) -> None:
@@ -335,6 +338,7 @@ def delete_run(path: Path, run_id: str) -> None:
     In parts, so that nobody waits long. The run is out of sight with the first; a deletion that was broken off is
     finished by the next.
     """
+    db.check_readable(path)  # or it would be made
     connection = db.connect_writer(path)
     try:
         connection.execute("PRAGMA wal_autocheckpoint=0")  # only the ingester's connection moves pages into the file
@@ -352,8 +356,8 @@ def delete_run(path: Path, run_id: str) -> None:
 
 
 def _delete_parts(connection: sqlite3.Connection, run: int) -> None:
-    doomed = "SELECT seq FROM event WHERE run = ? LIMIT ?"
-    nodes = "SELECT key FROM node WHERE run = ? LIMIT ?"
+    doomed = "SELECT seq FROM event WHERE run = ? ORDER BY position LIMIT ?"
+    nodes = "SELECT key FROM node WHERE run = ? ORDER BY key LIMIT ?"
     for selected, statements in (
         (doomed, ("DELETE FROM body WHERE seq IN ({})", "DELETE FROM event WHERE seq IN ({})")),
         (nodes, ("DELETE FROM node_event WHERE node IN ({})", "DELETE FROM node WHERE key IN ({})")),
@@ -367,6 +371,7 @@ def _delete_parts(connection: sqlite3.Connection, run: int) -> None:
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("DELETE FROM edge WHERE run = ?", (run,))
     connection.execute("UPDATE stream SET open_run = NULL WHERE open_run = ?", (run,))
+    connection.execute("UPDATE gap SET run = NULL WHERE run = ?", (run,))
     connection.execute("DELETE FROM run WHERE key = ?", (run,))
     connection.execute("COMMIT")
 

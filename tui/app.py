@@ -1,0 +1,244 @@
+"""The application: opens the file, sees to it that it is fed, pushes the screens."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
+from textual.filter import LineFilter
+from textual.screen import Screen
+
+from store.errors import FileMissing, StoreError
+from store.lease import holder
+from store.reader import Reader
+from tui.control_filter import ControlFilter
+from tui.ingester_process import IngesterProcess
+from tui.models import summary
+from tui.screens.fed import FedScreen
+from tui.screens.help import Help, bindings_of, key_names
+from tui.screens.run import RunScreen
+from tui.screens.runs import RunsScreen
+from tui.theme import DARK, DEFAULT_VARIABLES, LIGHT, Glyphs
+from tui.widgets.status_bar import StatusBar
+
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+"""After which the terminal must be as it was before."""
+
+
+class Treetop(App[None]):
+    """Shows the runs of one file.
+
+    `run` is the run to open at the start, by id, unique prefix, or `latest`. With `ingest` false nothing is stored: the
+    file is shown as it is. `clock` gives the time now, in seconds since 1970.
+    """
+
+    TITLE = "treetop"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,f1", "help", "Help", key_display="?", id="app.help", tooltip="Show the keys"),
+        Binding("q", "leave", "Back", id="app.leave", tooltip="One level back; on the list of runs, quit"),
+        Binding("escape", "leave_softly", "Back", id="app.back", show=False, tooltip="One level back"),
+        Binding("F", "newest", "Newest live", id="app.newest", tooltip="To the newest live run, and follow it"),
+        Binding("1", "runs", "Runs", id="app.runs", tooltip="To the list of runs"),
+        Binding("colon", "command_palette", "Commands", id="app.commands", show=False, tooltip="All commands, by name"),
+        Binding(
+            "f2", "mouse", "Mouse", id="app.mouse", show=False, tooltip="Give the mouse to the terminal, or take it back"
+        ),
+        Binding("ctrl+l", "redraw", "Redraw", id="app.redraw", show=False, tooltip="Draw the whole screen again"),
+        Binding(
+            "ctrl+z", "suspend_process", "Suspend", id="app.suspend", show=False, tooltip="Back to the shell; fg returns"
+        ),
+    ]
+
+    def __init__(
+        self,
+        path: Path,
+        url: str,
+        stream: str,
+        run: str | None = None,
+        ingest: bool = True,
+        light: bool = False,
+        ascii_only: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self.path = path
+        self.url = url
+        self.stream = stream
+        self.clock = clock
+        self.glyphs = Glyphs(ascii_only)
+        self._run = run
+        self._ingester = IngesterProcess(path, url, stream, self._troubled) if ingest else None
+        self._reader: Reader | None = None
+        self._trouble = ""
+        self._net = ControlFilter()
+        self._mouse = True
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = LIGHT.name if light else DARK.name
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return DEFAULT_VARIABLES
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self._net]
+
+    def on_mount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, partial(self.exit, return_code=128 + number))
+        hint = (
+            f"No run yet.\n\nAgents publish events to the Redis stream {self.stream!r} at {self.url};\n"
+            f"they are stored in {self.path}, and their runs appear here by themselves.\n\n"
+            "See how it looks with:  treetop demo"
+        )
+        self.push_screen(RunsScreen(self.glyphs, self.clock, self.path, hint, _delete))
+        if self._ingester is not None:
+            self._feed_file(self._ingester)
+        self._watch_file()
+
+    async def on_unmount(self) -> None:
+        if self._ingester is not None:
+            await self._ingester.stop()
+        if self._reader is not None:
+            await self._reader.__aexit__()
+
+    # The file
+
+    @work
+    async def _feed_file(self, ingester: IngesterProcess) -> None:
+        await ingester.keep_running()
+
+    @work
+    async def _watch_file(self) -> None:
+        """Open the file as soon as it is there, then tell the screens whenever it changes."""
+        reader = Reader(self.path)
+        while self._reader is None:
+            try:
+                self._reader = await reader.__aenter__()
+            except FileMissing:
+                await asyncio.sleep(0.05)
+        if self._run is not None:
+            await self._open_named(reader, self._run)
+        self.set_interval(1.0, self._show_status)
+        async for _ in reader.watch():
+            self._tell_screens()
+            await self._show_status()
+
+    def _tell_screens(self) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, FedScreen):
+                screen.news(self._reader)
+
+    async def _show_status(self) -> None:
+        bars = self.screen.query(StatusBar)
+        if not bars or self._reader is None:
+            return
+        streams = await self._reader.streams()
+        feeding = await asyncio.to_thread(holder, self.path)
+        for bar in bars:
+            bar.stream = next((stream for stream in streams if stream.name == self.stream), None)
+            bar.ingester, bar.trouble, bar.file = feeding, self._trouble, str(self.path)
+
+    def _troubled(self, said: str) -> None:
+        self._trouble = said
+
+    # Runs
+
+    async def _open_named(self, reader: Reader, name: str) -> None:
+        try:
+            self.open_run(await reader.resolve(name), follow=name == "latest")
+        except StoreError as error:
+            self.notify(str(error), severity="error", markup=False, timeout=10)
+
+    def open_run(self, run_id: str, follow: bool = False) -> None:
+        """Show a run on top of the list, instead of the one that is shown."""
+        while len(self.screen_stack) > 2:
+            self.pop_screen()
+        screen = RunScreen(self.glyphs, self.clock, run_id, follow)
+        self.push_screen(screen)
+        screen.news(self._reader)
+
+    @on(RunsScreen.Opened)
+    def _opened(self, message: RunsScreen.Opened) -> None:
+        self.open_run(message.run_id)
+
+    @work
+    async def action_newest(self) -> None:
+        if self._reader is None:
+            return
+        now = self.clock()
+        live = [row.run for row in await self._reader.runs() if summary.run_ended(row.run, now) == "running"]
+        if live:
+            self.open_run(live[0].run_id, follow=True)
+        else:
+            self.notify("No run is live at the moment.", markup=False)
+
+    def action_runs(self) -> None:
+        while len(self.screen_stack) > 2:
+            self.pop_screen()
+
+    # Leaving
+
+    def action_leave(self) -> None:
+        if not self._go_back():
+            self.exit()
+
+    def action_leave_softly(self) -> None:
+        self._go_back()
+
+    def _go_back(self) -> bool:
+        if isinstance(self.screen, RunScreen) and self.screen.back():
+            return True
+        if len(self.screen_stack) > 2:
+            self.pop_screen()
+            return True
+        return False
+
+    # Help and commands
+
+    def action_help(self) -> None:
+        self.push_screen(Help(self.screen))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        places: list[DOMNode] = [screen, self] if screen.focused is None else [screen.focused, screen, self]
+        for place in places:
+            for binding in bindings_of(place):
+                name = f"{binding.description}  ({key_names(binding.key)})"
+                yield SystemCommand(name, binding.tooltip, self._runner(binding.action, place))
+        yield SystemCommand("Theme", "Choose dark, light or another palette", self.action_change_theme)
+        yield SystemCommand("Screenshot", "Save a picture of the screen as SVG", self.action_screenshot)
+
+    def _runner(self, action: str, place: DOMNode) -> Callable[[], None]:
+        def run() -> None:
+            self.call_later(self.run_action, action, place)
+
+        return run
+
+    def action_redraw(self) -> None:
+        self.refresh(layout=True)
+
+    def action_mouse(self) -> None:
+        self._mouse = not self._mouse
+        driver = self._driver
+        if driver is not None:
+            switch = "_enable_mouse_support" if self._mouse else "_disable_mouse_support"
+            getattr(driver, switch, lambda: None)()
+        self.notify(
+            "The mouse is treetop's." if self._mouse else "The mouse is the terminal's: select and copy with it.",
+            markup=False,
+        )
+
+
+def _delete(path: Path, run_id: str) -> None:
+    """Delete a run; imported when it is needed, since a reader need not know how to write."""
+    from store.writer import delete_run
+
+    delete_run(path, run_id)

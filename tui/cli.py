@@ -1,0 +1,238 @@
+"""The command line: arguments to objects. Imports what a command needs when it runs, so that `--help` is quick."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from store.errors import StoreError
+
+WRONG = 2
+"""Exit code for whatever the user can mend: bad values, no Redis, a file that is not ours, an unknown run."""
+
+HELD = 75
+"""Exit code of `treetop ingest` when another ingester holds the file: try again later."""
+
+Command = Callable[..., Any]
+
+_db = click.option(
+    "--db",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="SQLITE_DB_PATH",
+    default="events.db",
+    show_default=True,
+    show_envvar=True,
+    help="The file that holds the runs.",
+)
+_redis = click.option(
+    "--redis",
+    "url",
+    metavar="URL",
+    envvar="REDIS_URL",
+    default="redis://localhost:6379/0",
+    show_default=True,
+    show_envvar=True,
+    help="Where agents publish.",
+)
+_stream = click.option(
+    "--stream",
+    metavar="NAME",
+    envvar="EVENT_STREAM",
+    default="agent_events",
+    show_default=True,
+    show_envvar=True,
+    help="The stream they publish to.",
+)
+_light = click.option("--light", is_flag=True, help="Begin with the light theme.")
+_ascii = click.option(
+    "--ascii", "ascii_only", is_flag=True, default=None, help="Draw with ASCII only.  [default: as the locale says]"
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+
+class RunOrCommand(click.Group):
+    """A group whose first word may also be the name of a run: `treetop latest` opens it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, args)
+        words = [*ctx._protected_args, *ctx.args]
+        if words and words[0] not in self.commands:
+            ctx.obj = words[0]
+            if len(words) > 1:
+                raise click.UsageError(f"no such command: {words[0]}; a run's name stands alone", ctx)
+            ctx._protected_args, ctx.args = [], []
+        return rest
+
+
+@click.group(
+    cls=RunOrCommand,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    subcommand_metavar="[RUN] | COMMAND [ARGS]...",
+)
+@_db
+@_redis
+@_stream
+@_light
+@_ascii
+@click.version_option(package_name="treetop", prog_name="treetop")
+@click.pass_context
+def treetop(ctx: click.Context, db: Path, url: str, stream: str, light: bool, ascii_only: bool | None) -> None:
+    """htop for trees of agents: watch live and recorded runs of recursive agents.
+
+    Opens the list of runs, and stores what agents publish while it is open. RUN is the id of a run, the beginning of
+    one, or `latest`: that run is opened at once.
+    """
+    if ctx.invoked_subcommand is not None:
+        ctx.ensure_object(dict)
+        ctx.default_map = {name: {"db": db, "url": url, "stream": stream} for name in ctx.command.commands}  # type: ignore[attr-defined]
+        return
+    run = ctx.obj
+    if run is None and os.environ.get("RELOAD_LATEST_SESSION", "").lower() in ("1", "true", "yes"):
+        run = "latest" if db.exists() else None
+    _check_file(db, run)
+    from tui.app import Treetop
+
+    app = Treetop(db, url, stream, run, light=light, ascii_only=_ascii_only(ascii_only))
+    app.run()
+    sys.exit(app.return_code)
+
+
+def _check_file(db: Path, run: str | None) -> None:
+    """Refuse before the screen is taken what can not work."""
+    from store.database import check_readable
+    from store.errors import FileMissing
+
+    if db.exists() or run is not None:
+        check_readable(db)
+    elif not db.absolute().parent.is_dir():
+        raise FileMissing(f"{db}: there is no folder {db.absolute().parent}; make it, or name another file with --db")
+    if run is not None:
+        _read(db, lambda reader: reader.resolve(run))
+
+
+def _ascii_only(wish: bool | None) -> bool:
+    return wish if wish is not None else "utf" not in (sys.stdout.encoding or "").lower()
+
+
+def _read(db: Path, question: "Callable[[Any], Any]") -> Any:
+    """Ask a reader of the file one thing."""
+    import asyncio
+
+    from store.reader import Reader
+
+    async def ask() -> Any:
+        async with Reader(db) as reader:
+            return await question(reader)
+
+    return asyncio.run(ask())
+
+
+@treetop.command()
+@_db
+@_redis
+@_stream
+@click.option("--drain", is_flag=True, help="Store what the stream holds now, print the counts as JSON, and end.")
+@click.option("--until-eof", is_flag=True, hidden=True, help="End when standard input does.")
+def ingest(db: Path, url: str, stream: str, drain: bool, until_eof: bool) -> None:
+    """Store what agents publish, without a screen, until stopped.
+
+    Waits for Redis when it is not there. One ingester at a time can work on a file; screens may come and go.
+    """
+    import json
+    import signal
+    import threading
+
+    import msgspec
+
+    from store.errors import FileLocked
+    from store.ingest import Ingester
+
+    ingester = Ingester(db, url, stream)
+    try:
+        if drain:
+            click.echo(json.dumps(msgspec.to_builtins(ingester.drain())))
+            return
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: ingester.stop())
+        if until_eof:
+            threading.Thread(target=_until_eof, args=(ingester.stop,), daemon=True).start()
+        ingester.run()
+    except FileLocked as error:
+        click.echo(f"treetop: {error}", err=True)
+        sys.exit(HELD)
+
+
+def _until_eof(stop: Callable[[], None]) -> None:
+    while os.read(0, 4096):
+        pass
+    stop()
+
+
+@treetop.command()
+@_db
+@_json
+def runs(db: Path, as_json: bool) -> None:
+    """List the runs in the file, newest first."""
+    from tui import report
+
+    rows = _read(db, lambda reader: reader.runs())
+    click.echo(report.runs_json(rows) if as_json else report.runs_text(rows))
+
+
+@treetop.command()
+@click.argument("run")
+@_db
+@_json
+def show(run: str, db: Path, as_json: bool) -> None:
+    """Print the tree of RUN: an id, the beginning of one, or `latest`."""
+    from tui import report
+
+    async def load(reader: Any) -> Any:
+        return await reader.load(await reader.resolve(run))
+
+    state = _read(db, load).state
+    click.echo(report.run_json(state) if as_json else report.run_text(state, _ascii_only(None)))
+
+
+@treetop.command()
+@click.option("--speed", type=click.FloatRange(0.1, 1000), default=10.0, show_default=True, help="Times faster than real.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Another seed, another run.")
+@click.option("--nodes", type=click.IntRange(3, 100_000), default=60, show_default=True, help="Size of the live run.")
+@_light
+@_ascii
+def demo(speed: float, seed: int, nodes: int, light: bool, ascii_only: bool | None) -> None:
+    """Show what treetop does, with simulated agents: three recorded runs, and one that grows while you watch.
+
+    Needs nothing, and leaves nothing behind: it has its own Redis and its own file, both gone at the end.
+    """
+    from tui.demo import run_demo
+
+    sys.exit(run_demo(speed, seed, nodes, light, _ascii_only(ascii_only)))
+
+
+def main() -> NoReturn:
+    """The console script. What goes wrong for a known reason is one line on stderr and exit code 2."""
+    try:
+        treetop(prog_name="treetop", standalone_mode=False)
+    except StoreError as error:
+        click.echo(f"treetop: {error}", err=True)
+        sys.exit(WRONG)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(WRONG)
+    except click.ClickException as error:
+        click.echo(f"treetop: {error.format_message()}", err=True)
+        sys.exit(WRONG)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Numbers and times as people read them. What is not known is said to be so, never shown as 0."""
+
+from datetime import datetime
+
+UNKNOWN = "n/a"
+
+SILENT_AFTER = 60.0
+"""Seconds without an event after which a run that has not ended is called silent."""
+
+
+def duration(seconds: float | None) -> str:
+    """`0.03s`, `4.2s`, `59s`, `3m07s`, `2h05m`, `3d04h`."""
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 0:
+        return "-" + duration(-seconds)
+    if seconds < 9.95:
+        return f"{seconds:.2f}s" if seconds < 0.1 else f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    minutes = whole // 60
+    if minutes < 1440:
+        return f"{minutes // 60}h{minutes % 60:02}m"
+    return f"{minutes // 1440}d{minutes % 1440 // 60:02}h"
+
+
+def count(number: int | None) -> str:
+    """`999`, `12.3k`, `4.56M`."""
+    if number is None:
+        return UNKNOWN
+    if number < 10_000:
+        return str(number)
+    for limit, unit in ((1e6, "k"), (1e9, "M"), (1e12, "G")):
+        if number < limit * 0.9995:
+            scaled = number / (limit / 1000)
+            return (
+                f"{scaled:.2f}{unit}"
+                if scaled < 9.995
+                else f"{scaled:.1f}{unit}"
+                if scaled < 99.95
+                else f"{scaled:.0f}{unit}"
+            )
+    return f"{number:.1e}"
+
+
+def size(octets: int) -> str:
+    """`812 B`, `4.2 kB`, `1.3 GB`."""
+    scaled = float(octets)
+    for unit in ("B", "kB", "MB", "GB"):
+        if scaled < 999.5:
+            return f"{scaled:.0f} {unit}" if unit == "B" or scaled >= 99.5 else f"{scaled:.1f} {unit}"
+        scaled /= 1000
+    return f"{scaled:.1f} TB"
+
+
+def offset(seconds: float) -> str:
+    """Time since the start of a run, aligned by its colon: `0:04.2`, `12:07.0`, `3:05:11`."""
+    sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
+    tenths = int(seconds * 10)
+    minutes, tenths = divmod(tenths, 600)
+    if minutes < 60:
+        return f"{sign}{minutes}:{tenths // 10:02}.{tenths % 10}"
+    return f"{sign}{minutes // 60}:{minutes % 60:02}:{tenths // 10:02}"
+
+
+def moment(time: float | None, now: float) -> str:
+    """Local time of day; for another day the date, and for another year the year: `14:03`, `Apr 22`, `2024-04`."""
+    if time is None:
+        return UNKNOWN
+    try:
+        then, today = datetime.fromtimestamp(time), datetime.fromtimestamp(now)
+    except (ValueError, OverflowError, OSError):
+        return "?"
+    if then.date() == today.date():
+        return then.strftime("%H:%M")
+    return then.strftime("%b %d" if then.year == today.year else "%Y-%m")
+
+
+def clock(time: float) -> str:
+    """Local date and time to the millisecond."""
+    try:
+        return datetime.fromtimestamp(time).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    except (ValueError, OverflowError, OSError):
+        return "?"

@@ -1,0 +1,59 @@
+"""The ingester that a screen starts for itself: a process of its own, which ends with the screen however that ends."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from store.lease import holder
+
+RETRY = 5.0
+"""Seconds after which an ingester that ended is started again."""
+
+
+class IngesterProcess:
+    """Sees to it that the file is fed: by whoever holds its lease, else by a child process."""
+
+    def __init__(self, path: Path, url: str, stream: str, on_trouble: Callable[[str], None]) -> None:
+        self._path = path
+        self._command = (sys.executable, "-m", "tui.cli", "ingest", "--db", str(path), "--redis", url, "--stream", stream)
+        self._on_trouble = on_trouble
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def keep_running(self) -> None:
+        """Start a child whenever nobody holds the lease; never returns by itself."""
+        while True:
+            if holder(self._path) is None:
+                await self._run()
+            await asyncio.sleep(RETRY)
+
+    async def _run(self) -> None:
+        # Its standard input is a pipe from us that never carries anything: when we die, however, it sees the end of it.
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command,
+            "--until-eof",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert self._process.stderr is not None
+        said = ""
+        while text := await self._process.stderr.readline():
+            said = text.decode("utf-8", "replace").strip() or said
+            self._on_trouble(said)
+        code = await self._process.wait()
+        self._process = None
+        if code:
+            self._on_trouble(said or f"the ingester ended with exit code {code}")
+
+    async def stop(self) -> None:
+        """End the child, if there is one; it finishes the batch in hand."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), 3.0)
+        except TimeoutError:
+            process.kill()

@@ -1,0 +1,65 @@
+"""Sums over the beginning of a list of counts that keep changing."""
+
+from collections.abc import Iterable
+
+
+class Fenwick:
+    """A binary indexed tree over counts: prefix sums, and the place that a running total falls into.
+
+    Building costs O(n); everything else O(log n). Slot i (counting from 1) holds the sum of the i & -i counts up to i.
+    """
+
+    __slots__ = ("_sums",)
+
+    def __init__(self, counts: Iterable[int] = ()) -> None:
+        self._sums = [0, *counts]
+        for slot, held in enumerate(self._sums):
+            above = slot + (slot & -slot)
+            if slot < above < len(self._sums):
+                self._sums[above] += held
+
+    def __len__(self) -> int:
+        return len(self._sums) - 1
+
+    def append(self, count: int) -> None:
+        """Add a count at the end."""
+        slot = len(self._sums)
+        below, first = slot - 1, slot - (slot & -slot)
+        while below > first:
+            count += self._sums[below]
+            below -= below & -below
+        self._sums.append(count)
+
+    def pop(self) -> None:
+        """Drop the last count."""
+        if len(self._sums) == 1:
+            raise IndexError("there is no count to drop")
+        del self._sums[-1]
+
+    def add(self, place: int, delta: int) -> None:
+        """Add `delta` to the count at `place`."""
+        slot = place + 1
+        while slot < len(self._sums):
+            self._sums[slot] += delta
+            slot += slot & -slot
+
+    def sum(self, place: int) -> int:
+        """The sum of the counts before `place`."""
+        total = 0
+        while place:
+            total += self._sums[place]
+            place -= place & -place
+        return total
+
+    def find(self, total: int) -> tuple[int, int]:
+        """The place whose count covers `total` (0 <= total < the sum of all), and how far into that count it lies.
+
+        Counts must be positive.
+        """
+        place, step = 0, 1 << len(self).bit_length()
+        while step := step >> 1:
+            slot = place + step
+            if slot < len(self._sums) and self._sums[slot] <= total:
+                place = slot
+                total -= self._sums[slot]
+        return place, total

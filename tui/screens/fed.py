@@ -1,0 +1,62 @@
+"""A screen that is kept up to date from the file: it reads when the file changed and it is the one being looked at."""
+
+import asyncio
+from collections.abc import Callable
+
+from textual import events, on, work
+from textual.screen import Screen
+
+from store.errors import StoreError
+from store.reader import Reader
+from tui.theme import Glyphs
+
+FRAME = 1 / 30
+"""Seconds between two readings at least: more often than the eye can follow helps nobody."""
+
+
+class FedScreen(Screen[None]):
+    """Subclasses give `read`, called with an open file whenever there may be news, and `tick`, called every second."""
+
+    def __init__(self, glyphs: Glyphs, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self.glyphs = glyphs
+        self.clock = clock
+        self.reader: Reader | None = None
+        """The file, None until it is open."""
+        self._news = asyncio.Event()
+
+    async def read(self, reader: Reader) -> None:
+        """Show what the file holds now."""
+        raise NotImplementedError
+
+    def tick(self) -> None:
+        """A second went by."""
+
+    def news(self, reader: Reader | None) -> None:
+        """The file changed, or there is another one."""
+        self.reader = reader
+        self._news.set()
+
+    def on_mount(self) -> None:
+        self.set_interval(1.0, self._ticked)
+        self._feed()
+
+    @work
+    async def _feed(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            if self.reader is not None and self.is_current:
+                try:
+                    await self.read(self.reader)
+                except StoreError as error:
+                    self.notify(str(error), severity="error", markup=False, timeout=10)
+            await asyncio.sleep(FRAME)
+
+    def _ticked(self) -> None:
+        if self.is_current:
+            self.tick()
+
+    @on(events.ScreenResume)
+    def _resumed(self) -> None:
+        self._news.set()

@@ -1,0 +1,88 @@
+"""The keys, as they are bound at this moment: for the focused pane first, then for the screen, then everywhere."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.dom import DOMNode
+from textual.screen import ModalScreen, Screen
+
+from tui.models.columns import Cell
+from tui.models.lines import Line, heading, line
+from tui.widgets.text_pane import TextPane
+
+SHOWN_AS = {
+    "question_mark": "?", "minus": "-", "equals_sign": "=", "backslash": "\\", "slash": "/", "colon": ":", "escape": "Esc",
+    "enter": "Enter", "space": "Space", "pagedown": "PgDn", "pageup": "PgUp", "home": "Home", "end": "End", "tab": "Tab",
+    "up": "↑", "down": "↓", "left": "←", "right": "→", "shift+tab": "Shift+Tab", "left_square_bracket": "[",
+    "right_square_bracket": "]", "comma": ",", "full_stop": ".", "less_than_sign": "<", "greater_than_sign": ">",
+}  # fmt: skip
+"""By Textual's name of a key: what stands on it."""
+
+
+def key_names(keys: str) -> str:
+    """`j,down` as people read it."""
+    return " ".join(SHOWN_AS.get(key, key.replace("ctrl+", "Ctrl+").replace("f1", "F1")) for key in keys.split(","))
+
+
+def bindings_of(node: DOMNode) -> Iterable[Binding]:
+    """The bindings that a widget, a screen or the app has, with keys bound to the same action joined."""
+    joined: dict[str, Binding] = {}
+    for key, bindings in node._bindings.key_to_bindings.items():
+        for binding in bindings:
+            if binding.system or not binding.tooltip:
+                continue
+            known = joined.get(binding.id or binding.action)
+            keys = key if known is None else f"{known.key},{key}"
+            joined[binding.id or binding.action] = Binding(
+                keys, binding.action, binding.description, tooltip=binding.tooltip, id=binding.id
+            )
+    return joined.values()
+
+
+def help_lines(screen: Screen[object]) -> list[Line]:
+    """All keys that do something on this screen, the focused pane's first."""
+    places: list[tuple[str, DOMNode]] = []
+    focused = screen.focused
+    if focused is not None:
+        places.append((f"In this pane: {focused.border_title or focused.id or ''}".strip(": "), focused))
+    places += [("On this screen", screen), ("Everywhere", screen.app)]
+    lines: list[Line] = []
+    for title, place in places:
+        bindings = list(bindings_of(place))
+        if bindings:
+            lines += heading(str(title))
+        for binding in bindings:
+            lines.append(Line((Cell(f"  {key_names(binding.key):<16} ", "label"), Cell(binding.tooltip, "text")), 19))
+    return [*lines[1:], Line(), line("  Esc or ? closes this help.", "muted")]
+
+
+class Help(ModalScreen[None]):
+    """Shows the keys of the screen below."""
+
+    CSS = """
+    Help { align: center middle; }
+    Help > Vertical {
+        width: 72; max-width: 96%; height: 90%; padding: 0 1;
+        background: $background; border: round $border; border-title-color: $accent;
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,f1", "dismiss", "Close", id="help.close", tooltip="Close this help"),
+    ]
+
+    def __init__(self, screen: Screen[object]) -> None:
+        super().__init__()
+        self._lines = help_lines(screen)
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as frame:
+            frame.border_title = "Keys"
+            yield TextPane(id="keys")
+
+    def on_mount(self) -> None:
+        pane = self.query_one(TextPane)
+        pane.focus()
+        self.call_after_refresh(pane.show, "keys", self._lines)

@@ -1,0 +1,174 @@
+"""The list of all runs in the file."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult, RenderResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+from textual.widgets import Footer, Input
+
+from store.errors import StoreError
+from store.reader import Reader
+from store.record import RunRow
+from tui import format as fmt
+from tui.models import summary
+from tui.screens.confirm import Confirm
+from tui.screens.fed import FedScreen
+from tui.text import clean
+from tui.theme import Glyphs
+from tui.widgets.rows import Rows
+from tui.widgets.run_list import SORTS, RunList, RunListTitles
+from tui.widgets.status_bar import StatusBar
+
+
+class Title(Widget):
+    """What this is, and how many runs there are."""
+
+    DEFAULT_CSS = """
+    Title { height: 1; background: $surface; padding: 0 1; }
+    """
+    runs: reactive[int] = reactive(0)
+    live: reactive[int] = reactive(0)
+
+    def render(self) -> RenderResult:
+        live = ("  ", (f"{self.live} live", "bold $accent")) if self.live else ()
+        runs = f"{fmt.count(self.runs)} run" + ("" if self.runs == 1 else "s")
+        return Content.assemble(("treetop", "bold $success"), "  ", (runs, "$foreground 62%"), *live)
+
+
+class RunsScreen(FedScreen):
+    """Every run, newest first, live ones on top and moving. Opens one by `Opened`."""
+
+    CSS = """
+    RunsScreen > Input { display: none; height: 1; border: none; padding: 0 1; background: $panel; }
+    RunsScreen > Input.-open { display: block; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("backslash,slash", "filter", "Filter", id="runs.filter", tooltip="Show only runs that hold some words"),
+        Binding("S", "sort", "Sort", id="runs.sort", tooltip="Sort by the next column"),
+        Binding("d,delete", "delete", "Delete", id="runs.delete", tooltip="Delete this run from the file"),
+        Binding("escape", "unfilter", "All", id="runs.unfilter", show=False, tooltip="Show all runs again"),
+    ]
+
+    class Opened(Message):
+        """The user wants to see this run."""
+
+        def __init__(self, run_id: str) -> None:
+            super().__init__()
+            self.run_id = run_id
+
+    def __init__(
+        self, glyphs: Glyphs, clock: Callable[[], float], path: Path, hint: str, delete: Callable[[Path, str], None]
+    ) -> None:
+        super().__init__(glyphs, clock)
+        self._path = path
+        self._hint = hint
+        self._delete = delete
+        self._rows: dict[int, RunRow] = {}
+
+    def compose(self) -> ComposeResult:
+        runs = RunList(self.glyphs, self.clock, id="runs")
+        runs.hint = self._hint
+        yield Title()
+        yield Input(placeholder="words that goal, id or status must hold", id="filter", select_on_focus=False)
+        yield RunListTitles(runs, self.glyphs)
+        yield runs
+        yield StatusBar(self.glyphs)
+        yield Footer(show_command_palette=False, compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one(StatusBar).file = str(self._path)
+        self.query_one(RunList).focus()
+
+    async def read(self, reader: Reader) -> None:
+        known = max((row.last_seq for row in self._rows.values()), default=0)
+        changed = await reader.runs(known)
+        self._rows.update((row.key, row) for row in changed)
+        if len(self._rows) != await reader.count_runs():  # some were deleted
+            self._rows = {row.key: row for row in await reader.runs()}
+            changed = list(self._rows.values())
+        if changed or not self._rows:
+            self._show()
+
+    def _show(self) -> None:
+        rows = sorted(self._rows.values(), key=lambda row: row.key, reverse=True)
+        self.query_one(RunList).show(rows)
+        title, now = self.query_one(Title), self.clock()
+        title.runs = len(rows)
+        title.live = sum(summary.run_ended(row.run, now) == "running" for row in rows)
+
+    def tick(self) -> None:
+        if any(row.run.ended is None for row in self._rows.values()):
+            self._show()
+
+    @on(Rows.Selected)
+    def _selected(self, message: Rows.Selected) -> None:
+        row = self.query_one(RunList).selected
+        if row is not None:
+            self.post_message(self.Opened(row.run.run_id))
+
+    # Filter and sort
+
+    def action_filter(self) -> None:
+        box = self.query_one(Input)
+        box.add_class("-open")
+        box.focus()
+
+    def action_unfilter(self) -> None:
+        box = self.query_one(Input)
+        box.remove_class("-open")
+        box.value = ""
+        self.query_one(RunList).focus()
+
+    @on(Input.Changed)
+    def _filtered(self, event: Input.Changed) -> None:
+        self.query_one(RunList).narrow(event.value)
+
+    @on(Input.Submitted)
+    def _done(self) -> None:
+        self.query_one(RunList).focus()
+
+    def action_sort(self) -> None:
+        runs, names = self.query_one(RunList), list(SORTS)
+        runs.order(names[(names.index(runs.sort) + 1) % len(names)])
+        self.query_one(RunListTitles).refresh()
+
+    # Delete
+
+    def action_delete(self) -> None:
+        row = self.query_one(RunList).selected
+        if row is None:
+            return
+        run = row.run
+        what = Content.assemble(
+            ("Delete this run for good?\n\n", "bold"),
+            clean(run.goal or run.run_id, 200),
+            (
+                f"\n\n{fmt.count(run.events)} events, {fmt.size(row.bytes)}. Not even Redis may still have them.",
+                "$text-muted",
+            ),
+        )
+        if summary.run_ended(run, self.clock()) == "running":
+            what += Content.styled(
+                "\nIt is running: what it still does will come back as a run that begins in the middle.", "$error"
+            )
+        self.app.push_screen(Confirm(what, "Delete"), lambda yes: self._confirmed(row) if yes else None)
+
+    def _confirmed(self, row: RunRow) -> None:
+        self.run_worker(self._remove(row), group="delete")
+
+    async def _remove(self, row: RunRow) -> None:
+        try:
+            await asyncio.to_thread(self._delete, self._path, row.run.run_id)
+        except StoreError as error:
+            self.notify(str(error), severity="error", markup=False)
+        else:
+            self.notify(clean(row.run.goal or row.run.run_id, 80), title="Deleted", markup=False)
+        self.news(self.reader)

@@ -1,0 +1,87 @@
+"""The two lines above a run: what it is about, and how it stands."""
+
+from typing import ClassVar
+
+from textual.app import RenderResult
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from store.state import Run
+from tui import format as fmt
+from tui.models import summary
+from tui.models.columns import pad
+from tui.text import clean
+from tui.theme import Glyphs, run_mark
+
+BAR = 16
+
+
+class RunHeader(Widget):
+    """Shows a `Run`, as of `now`."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"run-header--goal"}
+    DEFAULT_CSS = """
+    RunHeader { height: 2; background: $surface; padding: 0 1; }
+    """
+
+    run: reactive[Run | None] = reactive(None)
+    now: reactive[float] = reactive(0.0)
+    place: reactive[str] = reactive("stored")
+    """`live`, `following` or `stored`."""
+    gaps: reactive[int] = reactive(0)
+    """Of how many losses this run is known to suffer."""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+
+    def render(self) -> RenderResult:
+        run, width = self.run, self.size.width - 2
+        if run is None:
+            return "reading" + self._glyphs("more")
+        silent = summary.silence(run, self.now) is not None
+        mark, role = run_mark(run, silent)
+        colour = {"active": "$accent", "done": "$success", "failed": "$error", "doing": "$warning"}.get(
+            role, "$foreground 62%"
+        )
+        ended = summary.run_ended(run, self.now)
+        goal = clean(run.goal or run.run_id)
+        first = Content.assemble(
+            (f"{self._glyphs(mark)} {ended}", f"bold {colour}"),
+            "  ",
+            (pad(goal, max(width - len(ended) - 4, 1), more=self._glyphs("more")), "bold"),
+        )
+        return Content("\n").join([first, self._facts(run, colour, width)])
+
+    def _facts(self, run: Run, colour: str, width: int) -> Content:
+        full = BAR * run.finished // run.nodes if run.nodes else 0
+        wide = width >= 110
+        dot = (f" {self._glyphs('dot')} ", "$foreground 38%")
+        parts: list[str | tuple[str, str]] = []
+        if self.place != "stored":
+            parts += [(f" {self.place.upper()} ", "bold reverse $accent"), " "]
+        parts += [
+            (self._glyphs("bar") * full, colour),
+            (self._glyphs("rest") * (BAR - full), "$foreground 38%"),
+            f" {fmt.count(run.finished)}/{fmt.count(run.nodes)} nodes",
+            dot,
+            fmt.duration(summary.elapsed(run, self.now)),
+            dot,
+            f"{fmt.count(run.llm_calls)} llm",
+            dot,
+            f"{fmt.count(run.tool_calls)} tool",
+            dot,
+            f"{summary.tokens(run.tokens_in, run.tokens_out)} tok",
+        ]
+        if wide:
+            parts += [dot, f"{fmt.count(run.events)} events", dot, f"step {fmt.count(run.steps)}"]
+        if run.errors or run.aborted:
+            parts += [dot, (f"{run.errors + run.aborted} errors", "bold $error")]
+        if self.gaps:
+            parts += [dot, (f"{self.gaps} gaps: incomplete", "bold $error")]
+        if run.error:
+            parts += [dot, (clean(run.error, 80), "$error")]
+        if wide:
+            parts += [dot, (clean(run.run_id, 60), "$foreground 38%")]
+        return Content.assemble(*parts).truncate(width, ellipsis=True)

@@ -1,0 +1,147 @@
+"""The events of a node, of all beneath it, or of the run, one line each. Only the pages on the screen are in memory."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+
+from textual.message import Message
+
+from store.record import Stored
+from store.state import Node
+from tui import format as fmt
+from tui.models.columns import Cell, Column, fit, pad
+from tui.models.summary import event_summary
+from tui.text import clean
+from tui.theme import Glyphs, event_name
+from tui.widgets.rows import Rows
+
+PAGE = 100
+"""Rows that are asked for together."""
+
+PAGES = 30
+"""Pages that are remembered."""
+
+COLUMNS = (
+    Column("time", "TIME", 8, right=True),
+    Column("mark", "", 1),
+    Column("type", "EVENT", 9),
+    Column("node", "NODE", 7, needs=70),
+    Column("text", "", 0),
+    Column("took", "TOOK", 6, right=True, needs=56),
+)
+
+
+class Timeline(Rows):
+    """Rows of events, numbered from 0. It asks for the pages it needs by `Needed`, and is given them by `supply`."""
+
+    class Needed(Message):
+        """Rows are on the screen that are not here: those from `first` up to, not including, `last`."""
+
+        def __init__(self, first: int, last: int) -> None:
+            super().__init__()
+            self.first = first
+            self.last = last
+
+    def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:
+        super().__init__(glyphs, id=id)
+        self._count = 0
+        self._pages: OrderedDict[int, Sequence[Stored]] = OrderedDict()
+        self._asked: dict[int, int] = {}
+        self._known: Mapping[str, Node] = {}
+        self._start = 0.0
+        self.following = True
+        """The cursor stays on the newest event while events arrive."""
+
+    @property
+    def count(self) -> int:
+        return self._count
+
+    @property
+    def selected(self) -> Stored | None:
+        """The event under the cursor, None while it is not here yet."""
+        page = self._pages.get(self.cursor // PAGE, ())
+        place = self.cursor % PAGE
+        return page[place] if place < len(page) else None
+
+    def show(self, count: int, nodes: Mapping[str, Node], start: float, at_end: bool) -> None:
+        """Other events: so many, at times counted from `start`. The cursor is on the last or on the first."""
+        self._pages.clear()
+        self._asked.clear()
+        self._count, self._known, self._start = count, nodes, start
+        self.following = at_end
+        self.set_reactive(Rows.cursor, max(count - 1, 0) if at_end else 0)
+        self.changed()
+        self._show(self.cursor)
+
+    def grow(self, count: int, nodes: Mapping[str, Node]) -> None:
+        """There are more of them now."""
+        self._known = nodes
+        if count != self._count:
+            self._count = count
+            if self.following:
+                self.set_reactive(Rows.cursor, max(count - 1, 0))
+            self.changed()
+            if self.following:
+                self._show(self.cursor)
+
+    def supply(self, first: int, events: Sequence[Stored]) -> None:
+        """The answer to a `Needed`, beginning at the row `first`."""
+        for at in range(0, len(events), PAGE):
+            self._pages[(first + at) // PAGE] = events[at : at + PAGE]
+        while len(self._pages) > PAGES:
+            self._asked.pop(self._pages.popitem(last=False)[0], None)
+        self.changed()
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        self.following = new >= self._count - 1
+        self._event(new)
+        super().watch_cursor(old, new)
+
+    def _event(self, index: int) -> Stored | None:
+        number, place = divmod(index, PAGE)
+        page = self._pages.get(number, ())
+        if page:
+            self._pages.move_to_end(number)
+        there = min(PAGE, self._count - number * PAGE)
+        if len(page) < there and self._asked.get(number, 0) < there:
+            self._asked[number] = there
+            self.post_message(self.Needed(number * PAGE, number * PAGE + there))
+        return page[place] if place < len(page) else None
+
+    def empty(self) -> str:
+        return "no events"
+
+    def row(self, index: int, width: int) -> Iterable[Cell]:
+        stored = self._event(index)
+        if stored is None:
+            yield Cell(pad(f"  {self.glyphs('more')}", width), "faint")
+            return
+        name, role = event_name(stored.event.type)
+        role = "failed" if stored.failed else role
+        for column, size in fit(COLUMNS, width):
+            match column.name:
+                case "time":
+                    yield Cell(pad(fmt.offset(stored.event.time - self._start), size, right=True), "faint")
+                case "mark":
+                    yield Cell(self.glyphs.event(stored.event.type), role)
+                case "type":
+                    yield Cell(pad(clean(name, 20), size), role)
+                case "node":
+                    yield Cell(pad(self._nid(stored), size), "label")
+                case "text":
+                    text, text_role = event_summary(stored)
+                    quiet = role == "faint" and text_role == "text"
+                    yield Cell(pad(text, size), "muted" if quiet else text_role)
+                case "took":
+                    took = stored.event.facts.duration
+                    yield Cell(pad("" if took is None else fmt.duration(took), size, right=True), "muted")
+            yield Cell(" ")
+
+    def _nid(self, stored: Stored) -> str:
+        """The planner's name of the node, with that of the node around it where it would say nothing alone."""
+        node = self._known.get(stored.event.facts.subject or "")
+        if node is None:
+            return ""
+        if node.nid == "0" and node.outer is not None:
+            outer = self._known[node.outer].nid
+            return clean(f"{outer or 'root'}/0", 12)
+        return clean(node.nid, 12) if node.nid else "root"
