@@ -138,7 +138,7 @@ class _Draft:
         self._reword(node, facts.node_goal)
         if facts.root_id:
             self._root(str(facts.root_id))
-            node.root = str(facts.root_id)
+            self._belong(node, facts.root_id)
         step = node.step
         if step is not None and step.number == facts.step is not None and not step.open and not step.aborted:
             return  # its end was heard of first
@@ -192,7 +192,7 @@ class _Draft:
             self._root(node.node_id)
             node.root = node.node_id
         else:
-            node.root = node.root if facts.root_node_id is None else str(facts.root_node_id)
+            self._belong(node, facts.root_node_id)
             self._contain(node, facts.outer_node_id)
         self._name_run(node)
         if node.status is None:
@@ -266,6 +266,11 @@ class _Draft:
                 node.outer = None
             self.run.roots += (node_id,)
             self._name_run(node)
+
+    def _belong(self, node: Node, root_id: ev.Id) -> None:
+        """A node is told its root; roots know better."""
+        if root_id and node.node_id not in (node.root, root_id):
+            node.root = str(root_id)
 
     def _reword(self, node: Node, goal: str | None) -> None:
         if goal:

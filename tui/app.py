@@ -128,9 +128,9 @@ class Treetop(App[None]):
         if self._run is not None:
             await self._open_named(reader, self._run)
         self.set_interval(1.0, self._show_status)
+        await self._show_status()
         async for _ in reader.watch():
             self._tell_screens()
-            await self._show_status()
 
     def _tell_screens(self) -> None:
         for screen in self.screen_stack:
@@ -186,6 +186,10 @@ class Treetop(App[None]):
             self.pop_screen()
 
     # Leaving
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The list of runs has no way back, and no way to itself."""
+        return not (action in ("runs", "leave_softly") and isinstance(self.screen, RunsScreen))
 
     def action_leave(self) -> None:
         if not self._go_back():

@@ -78,9 +78,12 @@ class RunOrCommand(click.Group):
 @_stream
 @_light
 @_ascii
+@click.option("--no-ingest", is_flag=True, help="Store nothing: show the file as it is, without asking for Redis.")
 @click.version_option(package_name="treetop", prog_name="treetop")
 @click.pass_context
-def treetop(ctx: click.Context, db: Path, url: str, stream: str, light: bool, ascii_only: bool | None) -> None:
+def treetop(
+    ctx: click.Context, db: Path, url: str, stream: str, light: bool, ascii_only: bool | None, no_ingest: bool
+) -> None:
     """htop for trees of agents: watch live and recorded runs of recursive agents.
 
     Opens the list of runs, and stores what agents publish while it is open. RUN is the id of a run, the beginning of
@@ -96,7 +99,7 @@ def treetop(ctx: click.Context, db: Path, url: str, stream: str, light: bool, as
     _check_file(db, run)
     from tui.app import Treetop
 
-    app = Treetop(db, url, stream, run, light=light, ascii_only=_ascii_only(ascii_only))
+    app = Treetop(db, url, stream, run, ingest=not no_ingest, light=light, ascii_only=_ascii_only(ascii_only))
     app.run()
     sys.exit(app.return_code)
 

@@ -39,9 +39,15 @@ def pad(text: str, width: int, right: bool = False, more: str = "…") -> str:
     return " " * (width - length) + text if right else text + " " * (width - length)
 
 
-def clip(cells: Iterable[Cell], width: int, tail: Cell, more: str = "…") -> list[Cell]:
-    """The cells one after the other in exactly so many cells of the screen, `tail` kept whole at their end."""
-    left = width - cell_len(tail.text)
+def clip(cells: Iterable[Cell], width: int, tails: Sequence[Cell] = (), more: str = "…") -> list[Cell]:
+    """The cells one after the other in exactly so many cells of the screen, `tails` kept whole at their end.
+
+    Where there is not even room for those, they are cut as well.
+    """
+    room = sum(cell_len(tail.text) for tail in tails)
+    if room > width:
+        return clip(tails, width, (), more)
+    left = width - room
     clipped: list[Cell] = []
     for text, role in cells:
         length = cell_len(text)
@@ -51,4 +57,4 @@ def clip(cells: Iterable[Cell], width: int, tail: Cell, more: str = "…") -> li
         left -= length
         if left <= 0:
             break
-    return [*clipped, tail, Cell(" " * max(left, 0))]
+    return [*clipped, *tails, Cell(" " * max(left, 0))]

@@ -32,7 +32,7 @@ def event_lines(stored: Stored, body: bytes, node: Node | None, start: float, gl
         fact("when", f"{fmt.clock(event.time)}   +{fmt.offset(event.time - start)}"),
     ]
     if node is not None:
-        lines.append(fact("node", f"{node.nid or 'root'}  {clean(node.wording or node.node_id)}"))
+        lines.append(fact("node", f"{clean(node.nid or 'root', 20)}  {clean(node.wording or node.node_id, 60)}"))
     if stored.status is not None:
         lines.append(_status_line(stored, glyphs))
     if event.facts.step is not None:
@@ -189,16 +189,26 @@ def _tool(payload: Payload) -> list[Line]:
     return [*lines, *_section("Arguments", payload.get("args_summary")), *_section("Result", payload.get("result_summary"))]
 
 
+CUT = 503
+"""Characters of a published result that was cut: 500, and the three dots that always follow."""
+
+
 def _result(payload: Payload) -> list[Line]:
+    return [fact("of", _text(payload.get("action_name", "?"))), *_section("Result", _summary_text(payload))]
+
+
+def _summary_text(payload: Payload) -> str:
+    """A result as far as it was published: mostly JSON, mostly cut off somewhere."""
     summary = payload.get("result_summary")
-    lines = [fact("of", _text(payload.get("action_name", "?")))]
-    if isinstance(summary, str):
-        try:
-            return [*lines, *_section("Result", json.loads(summary.removesuffix("...")))]
-        except (ValueError, RecursionError):
-            if len(summary) >= 503:
-                lines.append(line("only the first 500 characters were published", "faint"))
-    return [*lines, *_section("Result", summary)]
+    if not isinstance(summary, str):
+        return "" if summary is None else json.dumps(summary, indent=2, ensure_ascii=False)
+    try:
+        value = json.loads(summary.removesuffix("..."))
+    except (ValueError, RecursionError):
+        text = summary if len(summary) >= CUT else summary.removesuffix("...")
+        cut = "\n(only the first 500 characters were published)" if len(summary) >= CUT else ""
+        return text.replace("\\n", "\n").replace('\\"', '"') + cut
+    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def _created(payload: Payload) -> list[Line]:
@@ -256,11 +266,12 @@ _DETAILS: dict[str, Callable[[Payload], list[Line]]] = {
 
 
 class NodeFacts:
-    """What is known of a node beside the run's state: its status history, and its place among its siblings."""
+    """What is known of a node beside the run's state: its status history, its result as published, its dependencies."""
 
     def __init__(
         self,
         history: Sequence[Stored] = (),
+        result: bytes = b"",
         needs: Sequence[str] = (),
         needs_further: Sequence[str] = (),
         feeds: Sequence[str] = (),
@@ -268,6 +279,7 @@ class NodeFacts:
         circle: Iterable[str] = (),
     ) -> None:
         self.history = history
+        self.result = result
         self.needs, self.needs_further = needs, needs_further
         self.feeds, self.feeds_further = feeds, feeds_further
         self.circle = frozenset(circle)
@@ -305,6 +317,9 @@ def node_lines(node: Node, state: RunState, facts: NodeFacts | None, now: float,
     if node.node_id in facts.circle:
         lines.append(line("These wait for each other in a circle: none can ever begin.", "failed"))
     lines += _history(facts.history, state, glyphs)
+    if facts.result:
+        payload = _payload(facts.result)
+        lines += _section(f"Result of {_text(payload.get('action_name', '?'))}", _summary_text(payload))
     return [*lines, *heading("Identity"), fact("node id", clean(node.node_id), "muted"), _layer(node)]
 
 
@@ -323,8 +338,6 @@ def _work(node: Node, state: RunState, now: float) -> list[Line]:
     lines.append(fact("tokens", f"{tokens(node.tokens_in, node.tokens_out)} in+out", "text" if node.tokens_in else "faint"))
     if node.errors or node.aborted:
         lines.append(fact("errors", f"{node.errors} reported, {node.aborted} steps aborted", "failed"))
-    for action, position in node.results.items():
-        lines.append(fact("result", f"of {clean(action, 30)}, event {position}"))
     return lines
 
 

@@ -19,14 +19,29 @@ DOING: dict[tuple[str | None, str | None], str] = {
 """What a step does is said only when it ends; but node type and status before it tell."""
 
 
-def doing(node: Node, now: float) -> str:
+AGENTS = {
+    "UpdateAtomPlanningAgent": "planner",
+    "SimpleExecutor": "executor",
+    "FinalAggregateAgent": "aggregator",
+    "SearchAgent": "searcher",
+}
+"""Agent classes by what they are; others go by their own name."""
+
+
+def agent(agent_class: str | None) -> str:
+    """Who calls a model."""
+    return AGENTS.get(agent_class or "", agent_class or "?")
+
+
+def doing(node: Node, now: float, brief: bool = False) -> str:
     """What a node does at this moment, with how long it has been at it; empty when nothing."""
     if node.calls:
         call = node.calls[-1]
-        return f"{call.kind} {clean(call.model or call.label, 40)} {fmt.duration(max(now - call.started, 0.0))}"
+        whom = "" if brief else f" {clean(call.model or call.label, 40)}"
+        return f"{call.kind}{whom} {fmt.duration(max(now - call.started, 0.0))}"
     if node.step is not None and node.step.open:
         what = DOING.get((node.node_type, node.status)) or DOING.get((None, node.status)) or "working"
-        return f"{what} {fmt.duration(max(now - node.step.started, 0.0))}"
+        return f"{what.split()[0] if brief else what} {fmt.duration(max(now - node.step.started, 0.0))}"
     return ""
 
 
@@ -112,11 +127,11 @@ def _summary(event: Event, stored: Stored) -> str:
         case ev.NodeResultAvailable() as facts:
             return f"{facts.action_name or '?'} · {facts.result_summary or ''}"
         case ev.LlmCallStarted() as facts:
-            return f"{facts.agent_class or '?'} · {facts.model or '?'} · {facts.prompt_preview or ''}"
+            return f"{agent(facts.agent_class)} · {facts.model or '?'} · {facts.prompt_preview or ''}"
         case ev.LlmCallCompleted() as facts:
             usage = facts.token_usage
             spent = "" if usage is None else f" · {tokens(usage.prompt_tokens, usage.completion_tokens)} tokens"
-            return f"{facts.agent_class or '?'}{spent} · {facts.error or facts.result_summary or ''}"
+            return f"{agent(facts.agent_class)}{spent} · {facts.error or facts.result_summary or ''}"
         case ev.ToolInvoked() as facts:
             return f"{facts.tool_name or '?'}.{facts.api_name or '?'} · {facts.args_summary or ''}"
         case ev.ToolReturned() as facts:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 TAIL = 1_000
 """Events that are folded between two frames at most."""
 
+RESULTS = ("final_aggregate", "execute", "plan")
+"""Actions that have a result, the one that counts first."""
+
 Scope = Literal["node", "subtree", "run"]
 SCOPES: tuple[Scope, ...] = ("node", "subtree", "run")
 
@@ -40,6 +43,7 @@ SCOPES: tuple[Scope, ...] = ("node", "subtree", "run")
 class RunScreen(FedScreen):
     """Shows a run, live or stored, from the file alone."""
 
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (40, "-tall")]  # noqa: RUF012 - as Textual declares it
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as Textual declares it
     CSS = """
     RunScreen #panes { layout: horizontal; }
@@ -63,7 +67,7 @@ class RunScreen(FedScreen):
     RunScreen.-narrow #tree { width: 100%; }
     RunScreen.-narrow #reading { width: 100%; }
     RunScreen.-narrow #inspector { display: none; }
-    RunScreen.-narrow.-inspecting #timeline { display: none; }
+    RunScreen.-narrow.-inspecting #timeline, RunScreen.-narrow.-short.-inspecting #tree { display: none; }
     RunScreen.-narrow.-inspecting #inspector { display: block; height: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -144,9 +148,12 @@ class RunScreen(FedScreen):
         loaded = self._loaded = await reader.load(self.run_id)
         state = self._state = loaded.state
         self._facts = self._timeline_of = None
+        self._body = (0, b"")
         self._header.gaps = len(await reader.gaps(loaded.key))
         self._tree.show(state, self._now())
         self._place()
+        if self._follow and self._tree.active is not None:
+            self._tree.select(self._tree.active, by_user=False)
         self._show_timeline()
         self._inspect()
 
@@ -322,9 +329,16 @@ class RunScreen(FedScreen):
             return
         if self._facts is None or self._facts[:2] != (node.node_id, node.events):
             history = await reader.status_history(loaded.key, node.node_id)
+            result = await self._result(reader, loaded.key, node)
             around = await asyncio.to_thread(self._around, state, node.node_id)
-            self._facts = (node.node_id, node.events, NodeFacts(history, *around))
+            self._facts = (node.node_id, node.events, NodeFacts(history, result, *around))
         self._show_node()
+
+    async def _result(self, reader: Reader, run: int, node: Node) -> bytes:
+        """The event that published the node's result, the latest kind of it there is."""
+        at = next((node.results[action] for action in RESULTS if action in node.results), None)
+        found = [] if at is None else await reader.events(run, at, at)
+        return await reader.payload(found[0].seq) if found else b""
 
     def _around(self, state: RunState, node_id: str) -> Sequence[Sequence[str]]:
         """What the node waits for and is waited for by; in a thread, since networkx takes long to import."""

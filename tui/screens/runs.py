@@ -19,6 +19,7 @@ from store.reader import Reader
 from store.record import RunRow
 from tui import format as fmt
 from tui.models import summary
+from tui.models.run_detail import run_lines
 from tui.screens.confirm import Confirm
 from tui.screens.fed import FedScreen
 from tui.text import clean
@@ -26,6 +27,7 @@ from tui.theme import Glyphs
 from tui.widgets.rows import Rows
 from tui.widgets.run_list import SORTS, RunList, RunListTitles
 from tui.widgets.status_bar import StatusBar
+from tui.widgets.text_pane import TextPane
 
 
 class Title(Widget):
@@ -46,7 +48,11 @@ class Title(Widget):
 class RunsScreen(FedScreen):
     """Every run, newest first, live ones on top and moving. Opens one by `Opened`."""
 
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012 - as Textual declares it
     CSS = """
+    RunsScreen > #preview { height: 11; border-top: solid $border-blurred; }
+    RunsScreen.-short > #preview { display: none; }
+    RunsScreen > #preview:focus { border-top: solid $border; }
     RunsScreen > Input { display: none; height: 1; border: none; padding: 0 1; background: $panel; }
     RunsScreen > Input.-open { display: block; }
     """
@@ -54,6 +60,7 @@ class RunsScreen(FedScreen):
         Binding("backslash,slash", "filter", "Filter", id="runs.filter", tooltip="Show only runs that hold some words"),
         Binding("S", "sort", "Sort", id="runs.sort", tooltip="Sort by the next column"),
         Binding("d,delete", "delete", "Delete", id="runs.delete", tooltip="Delete this run from the file"),
+        Binding("q", "app.leave", "Quit", id="runs.quit", tooltip="Leave treetop"),
         Binding("escape", "unfilter", "All", id="runs.unfilter", show=False, tooltip="Show all runs again"),
     ]
 
@@ -80,6 +87,7 @@ class RunsScreen(FedScreen):
         yield Input(placeholder="words that goal, id or status must hold", id="filter", select_on_focus=False)
         yield RunListTitles(runs, self.glyphs)
         yield runs
+        yield TextPane(id="preview")
         yield StatusBar(self.glyphs)
         yield Footer(show_command_palette=False, compact=True)
 
@@ -103,6 +111,13 @@ class RunsScreen(FedScreen):
         title, now = self.query_one(Title), self.clock()
         title.runs = len(rows)
         title.live = sum(summary.run_ended(row.run, now) == "running" for row in rows)
+        self._preview()
+
+    @on(Rows.Moved)
+    def _preview(self) -> None:
+        row = self.query_one(RunList).selected
+        lines = [] if row is None else run_lines(row, self.clock(), self.glyphs)
+        self.query_one(TextPane).show(None if row is None else row.key, lines)
 
     def tick(self) -> None:
         if any(row.run.ended is None for row in self._rows.values()):
@@ -130,6 +145,7 @@ class RunsScreen(FedScreen):
     @on(Input.Changed)
     def _filtered(self, event: Input.Changed) -> None:
         self.query_one(RunList).narrow(event.value)
+        self._preview()
 
     @on(Input.Submitted)
     def _done(self) -> None:
@@ -139,6 +155,7 @@ class RunsScreen(FedScreen):
         runs, names = self.query_one(RunList), list(SORTS)
         runs.order(names[(names.index(runs.sort) + 1) % len(names)])
         self.query_one(RunListTitles).refresh()
+        self._preview()
 
     # Delete
 

@@ -16,10 +16,12 @@ from tui.widgets.rows import Rows
 
 COLUMNS = (
     Column("node", "NODE", 0),
-    Column("now", "NOW", 28, needs=96),
     Column("task", "TASK", 6, needs=58),
     Column("time", "OWN", 7, right=True, needs=34),
 )
+
+BRIEF = 56
+"""Cells of a row's width below which what a node does is told in one word."""
 
 GUIDES = 0.4
 """The part of a row's width that guides may take; deeper levels are counted instead of drawn."""
@@ -257,8 +259,6 @@ class NodeTree(Rows):
             match column.name:
                 case "node":
                     yield from self._label(row, node, size)
-                case "now":
-                    yield Cell(pad(doing(node, self.now), size), "active")
                 case "task":
                     name, role = task_name(node.task_type)
                     yield Cell(pad(clean(name, 20), size), role)
@@ -284,13 +284,15 @@ class NodeTree(Rows):
             goal_role = "muted" if node.status == "FINISH" else "strong" if node.working or row.depth == 0 else "text"
         if nid:
             cells.append(Cell(f"{nid} ", "label"))
-        tail = f" {self.glyphs('error')}{node.errors + node.aborted}" if node.errors or node.aborted else ""
+        tails = []
+        if node.errors or node.aborted:
+            tails.append(Cell(f" {self.glyphs('error')}{node.errors + node.aborted}", "failed"))
         if row.hidden:
-            tail += f" +{fmt.count(row.hidden)}"
+            tails.append(Cell(f" +{fmt.count(row.hidden)}", "muted"))
+        if node.working:
+            tails.append(Cell(f" {doing(node, self.now, brief=width < BRIEF)}", "active"))
         goal = clean(node.wording or "") or f"(not announced yet) {clean(node.node_id, 40)}"
-        yield from clip(
-            [*cells, Cell(goal, goal_role)], width, Cell(tail, "failed" if node.errors or node.aborted else "muted")
-        )
+        yield from clip([*cells, Cell(goal, goal_role)], width, tails, self.glyphs("more"))
 
     def _guides(self, row: Row) -> str:
         if row.depth == 0:

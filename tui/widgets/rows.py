@@ -126,18 +126,19 @@ class Rows(ScrollView, can_focus=True):
             message = self.empty() if self.count == 0 else ""
             lines = message.splitlines()
             if index < len(lines):
-                return self._paint([Cell(pad(f"  {lines[index]}", width), "muted")], width, self.rich_style)
+                return self._paint([Cell(pad(f" {lines[index]}", width - 1), "muted")], width, self.rich_style)
             return Strip.blank(width, self.rich_style)
         base = self.rich_style
         if index == self.cursor:
             base += self.get_component_rich_style("rows--cursor")
         elif index == self._hovered:
             base += self.get_component_rich_style("rows--hover", partial=True)
-        return self._paint(self.row(index, width), width, base)
+        return self._paint(self.row(index, width - 1), width, base)
 
     def _paint(self, cells: Iterable[Cell], width: int, base: Style) -> Strip:
         over = Style(bgcolor=base.bgcolor, bold=base.bold)
-        segments = [Segment(text, self.get_component_rich_style(f"role--{role}") + over) for text, role in cells]
+        segments = [Segment(" ", base)]
+        segments += [Segment(text, self.get_component_rich_style(f"role--{role}") + over) for text, role in cells]
         return Strip(segments).adjust_cell_length(width, base)
 
     def notify_style_update(self) -> None:

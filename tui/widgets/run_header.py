@@ -68,6 +68,7 @@ class RunHeader(Widget):
             dot,
             fmt.duration(summary.elapsed(run, self.now)),
             dot,
+            *([(f"{fmt.count(run.errors + run.aborted)} errors", "bold $error"), dot] if run.errors or run.aborted else []),
             f"{fmt.count(run.llm_calls)} llm",
             dot,
             f"{fmt.count(run.tool_calls)} tool",
@@ -76,8 +77,6 @@ class RunHeader(Widget):
         ]
         if wide:
             parts += [dot, f"{fmt.count(run.events)} events", dot, f"step {fmt.count(run.steps)}"]
-        if run.errors or run.aborted:
-            parts += [dot, (f"{run.errors + run.aborted} errors", "bold $error")]
         if self.gaps:
             parts += [dot, (f"{self.gaps} gaps: incomplete", "bold $error")]
         if run.error:

@@ -165,8 +165,8 @@ class RunListTitles(Widget):
         self._glyphs = glyphs
 
     def render(self) -> RenderResult:
-        parts: list[str | tuple[str, str]] = []
-        for column, size in fit(COLUMNS, self.size.width - 1):
+        parts: list[str | tuple[str, str]] = [" "]
+        for column, size in fit(COLUMNS, self.size.width - 2):
             if column.name == self._runs.sort:
                 title = f"{column.title}{self._glyphs('down')}"
                 parts.append((pad(title, size, column.right), "bold $accent"))
