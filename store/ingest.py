@@ -122,7 +122,8 @@ class Ingester:
                     cursor, caught_up = self._step(writer, key, cursor, certain)
                     certain = False
             except (redis.RedisError, OSError) as error:
-                raise RedisError(f"{self.url}: {error}; start Redis, or name another with --redis") from error
+                reason = str(error).rstrip(".")
+                raise RedisError(f"{self.url}: {reason}; start Redis, or name another with --redis") from error
             self._tell(writer, key, "stopped")
         return self.counts
 

@@ -16,7 +16,7 @@ WRONG = 2
 HELD = 75
 """Exit code of `treetop ingest` when another ingester holds the file: try again later."""
 
-Command = Callable[..., Any]
+LATEST = "latest"
 
 _db = click.option(
     "--db",
@@ -94,9 +94,9 @@ def treetop(
         ctx.default_map = {name: {"db": db, "url": url, "stream": stream} for name in ctx.command.commands}  # type: ignore[attr-defined]
         return
     run = ctx.obj
-    if run is None and os.environ.get("RELOAD_LATEST_SESSION", "").lower() in ("1", "true", "yes"):
-        run = "latest" if db.exists() else None
     _check_file(db, run)
+    if run is None and os.environ.get("RELOAD_LATEST_SESSION", "").lower() in ("1", "true", "yes"):
+        run = LATEST if db.exists() and _read(db, lambda reader: reader.count_runs()) else None
     from tui.app import Treetop
 
     app = Treetop(db, url, stream, run, ingest=not no_ingest, light=light, ascii_only=_ascii_only(ascii_only))
@@ -225,7 +225,8 @@ def main() -> NoReturn:
         click.echo(f"treetop: {error}", err=True)
         sys.exit(WRONG)
     except click.UsageError as error:
-        error.show()
+        where = "treetop" if error.ctx is None else error.ctx.command_path
+        click.echo(f"treetop: {error.format_message().rstrip('.')}; see {where} --help", err=True)
         sys.exit(WRONG)
     except click.ClickException as error:
         click.echo(f"treetop: {error.format_message()}", err=True)

@@ -22,7 +22,7 @@ def runs_text(rows: Sequence[RunRow]) -> str:
     titles = ("RUN", "WHEN", "STATUS", "NODES", "TIME", "EVENTS", "TOKENS", "ERR", "GOAL")
     table = [titles] + [
         (
-            clean(row.run.run_id, 40),
+            clean(row.run.run_id),
             fmt.moment(row.run.started, now),
             summary.run_ended(row.run, now),
             f"{row.run.finished}/{row.run.nodes}",

@@ -16,6 +16,9 @@ from tui.theme import Glyphs, run_mark
 
 BAR = 16
 
+PLACES = {"live": "bold reverse $success", "following": "bold reverse $accent", "deleted": "bold reverse $error"}
+"""How it is said where the run stands; a stored one quietly."""
+
 
 class RunHeader(Widget):
     """Shows a `Run`, as of `now`."""
@@ -28,7 +31,7 @@ class RunHeader(Widget):
     run: reactive[Run | None] = reactive(None)
     now: reactive[float] = reactive(0.0)
     place: reactive[str] = reactive("stored")
-    """`live`, `following` or `stored`."""
+    """`live`, `following`, `stored` or `deleted`."""
     gaps: reactive[int] = reactive(0)
     """Of how many losses this run is known to suffer."""
 
@@ -59,8 +62,7 @@ class RunHeader(Widget):
         wide = width >= 110
         dot = (f" {self._glyphs('dot')} ", "$foreground 38%")
         parts: list[str | tuple[str, str]] = []
-        if self.place != "stored":
-            parts += [(f" {self.place.upper()} ", "bold reverse $accent"), " "]
+        parts += [(f" {self.place.upper()} ", PLACES.get(self.place, "reverse $foreground 38%")), " "]
         parts += [
             (self._glyphs("bar") * full, colour),
             (self._glyphs("rest") * (BAR - full), "$foreground 38%"),
