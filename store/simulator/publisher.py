@@ -1,6 +1,7 @@
 """Publishes simulated runs to a Redis stream as a real agent would, at the pace of its clock.
 
-Run as `python -m store.simulator.publisher`. Runs follow each other, each with another seed. It ends when its standard input does.
+Run as `python -m store.simulator.publisher`. One run follows the other, each with another seed.
+Ends when its standard input does.
 """
 
 import json

@@ -17,7 +17,7 @@ SHOWN_AS = {
     "question_mark": "?", "minus": "-", "equals_sign": "=", "backslash": "\\", "slash": "/", "colon": ":", "escape": "Esc",
     "enter": "Enter", "space": "Space", "pagedown": "PgDn", "pageup": "PgUp", "home": "Home", "end": "End", "tab": "Tab",
     "up": "↑", "down": "↓", "left": "←", "right": "→", "shift+tab": "Shift+Tab", "left_square_bracket": "[",
-    "right_square_bracket": "]", "comma": ",", "full_stop": ".", "less_than_sign": "<", "greater_than_sign": ">",
+    "right_square_bracket": "]", "comma": ",", "left_curly_bracket": "{", "right_curly_bracket": "}", "full_stop": ".", "less_than_sign": "<", "greater_than_sign": ">",
 }  # fmt: skip
 """By Textual's name of a key: what stands on it."""
 

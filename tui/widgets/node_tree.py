@@ -43,6 +43,17 @@ class NodeTree(Rows):
         Binding(
             "K", "sibling(-1)", "Previous sibling", id="tree.previous-sibling", show=False, tooltip="To the one before"
         ),
+        Binding(
+            "right_curly_bracket",
+            "next_kind(1)",
+            "Next alike",
+            id="tree.next-kind",
+            show=False,
+            tooltip="To the next of its kind",
+        ),
+        Binding(
+            "left_curly_bracket", "next_kind(-1)", "Alike", id="tree.previous-kind", show=False, tooltip="To the one before"
+        ),
         Binding("C", "focus_here", "Focus", id="tree.focus", show=False, tooltip="Show only this node and what is in it"),
         Binding("u", "focus_up", "Widen", id="tree.unfocus", show=False, tooltip="Show one level more around the focus"),
         Binding("a", "next_active", "Next active", id="tree.next-active", show=False, tooltip="To the next node at work"),
@@ -221,6 +232,12 @@ class NodeTree(Rows):
 
     def action_next_active(self) -> None:
         self._select_if(self._next(lambda node: node.working, 1))
+
+    def action_next_kind(self, step: int) -> None:
+        if self._selected is not None:
+            here = self._known[self._selected]
+            kind = (here.node_type, here.task_type)
+            self._select_if(self._next(lambda node: (node.node_type, node.task_type) == kind, step))
 
     def action_next_error(self, step: int) -> None:
         self._select_if(self._next(lambda node: bool(node.errors or node.aborted), step))
