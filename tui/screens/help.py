@@ -14,17 +14,37 @@ from tui.models.lines import Line, heading, line
 from tui.widgets.text_pane import TextPane
 
 SHOWN_AS = {
-    "question_mark": "?", "minus": "-", "equals_sign": "=", "backslash": "\\", "slash": "/", "colon": ":", "escape": "Esc",
-    "enter": "Enter", "space": "Space", "pagedown": "PgDn", "pageup": "PgUp", "home": "Home", "end": "End", "tab": "Tab",
-    "up": "↑", "down": "↓", "left": "←", "right": "→", "shift+tab": "Shift+Tab", "left_square_bracket": "[",
-    "right_square_bracket": "]", "comma": ",", "left_curly_bracket": "{", "right_curly_bracket": "}", "full_stop": ".", "less_than_sign": "<", "greater_than_sign": ">",
-}  # fmt: skip
+    "question_mark": "?",
+    "minus": "-",
+    "equals_sign": "=",
+    "backslash": "\\",
+    "slash": "/",
+    "colon": ":",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
+    "escape": "Esc",
+    "pagedown": "PgDn",
+    "pageup": "PgUp",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "shift+tab": "Shift+Tab",
+}
 """By Textual's name of a key: what stands on it."""
 
 
 def key_names(keys: str) -> str:
     """`j,down` as people read it."""
-    return " ".join(SHOWN_AS.get(key, key.replace("ctrl+", "Ctrl+").replace("f1", "F1")) for key in keys.split(","))
+    return " ".join(_key_name(key) for key in keys.split(","))
+
+
+def _key_name(key: str) -> str:
+    if key in SHOWN_AS:
+        return SHOWN_AS[key]
+    if key.startswith("ctrl+"):
+        return f"Ctrl+{key[5:].upper()}"
+    return key if len(key) == 1 else key.capitalize()
 
 
 def bindings_of(node: DOMNode) -> Iterable[Binding]:

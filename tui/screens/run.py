@@ -54,7 +54,6 @@ class RunScreen(FedScreen):
     RunScreen #tree, RunScreen #timeline, RunScreen #inspector {
         border-top: solid $border-blurred;
         border-title-color: $foreground 62%;
-        border-subtitle-color: $foreground 62%;
         border-title-background: $background;
     }
     RunScreen #tree:focus, RunScreen #timeline:focus, RunScreen #inspector:focus {
@@ -204,8 +203,8 @@ class RunScreen(FedScreen):
         self._header.run, self._header.now = run, self.clock()
         self._header.place = "stored" if not live else "following" if self._follow else "live"
         root = self._tree.focus_root
-        within = "" if root is None else f" in {clean(self._state.nodes[root].nid or 'root', 20)}, u widens"
-        self._tree.border_subtitle = f"{fmt.count(len(self._state.nodes))} nodes{within}"
+        within = "" if root is None else f", narrowed to {clean(self._state.nodes[root].nid or 'root', 20)} (u widens)"
+        self._tree.border_title = f"2 Tree: {fmt.count(len(self._state.nodes))} nodes{within}"
 
     def tick(self) -> None:
         if self._state is not None and self._state.run.status == RunStatus.RUNNING:
@@ -237,9 +236,8 @@ class RunScreen(FedScreen):
 
     def _title_timeline(self) -> None:
         assert self._state is not None
-        of = {"node": "of this node", "subtree": "of this node and all beneath", "run": "of the run"}[self._scope]
-        self._timeline.border_title = f"3 Timeline {of}"
-        self._timeline.border_subtitle = f"{fmt.count(self._timeline.count)} events"
+        of = {"node": "this node", "subtree": "this node and all beneath", "run": "the run"}[self._scope]
+        self._timeline.border_title = f"3 Timeline of {of}: {fmt.count(self._timeline.count)} events"
 
     def _timeline_count(self) -> int:
         assert self._state is not None
