@@ -41,6 +41,7 @@ class Cursor(Struct, frozen=True):
     epoch: int = 0
     """Ids are comparable only within one; a stream that was reset starts the next."""
     entry_crc: int | None = None
+    """Of the entry at `position`; None where it was gone before it was read."""
     added: int | None = None
     """Of the entries that Redis says were ever added, how many are accounted for: read, or known to be lost."""
     server: str | None = None
@@ -64,8 +65,9 @@ class Gap(Struct, frozen=True):
     """Entries that are gone: `lost` of them (None: nobody can know), after one id and before another."""
 
     kind: str
-    """`trimmed`: pushed out before they were read. `reset`: the stream was emptied and began anew. `unsure`: the entry
-    we read last is gone, which alone proves nothing."""
+    """`trimmed`: pushed out before they were read. `reset`: the stream was emptied and began anew. `restarted`: another
+    server goes on with the stream, without what the first had not saved. `unsure`: the entry we read last is gone, which
+    alone proves nothing."""
     lost: int | None
     after: StreamId
     before: StreamId | None
@@ -95,8 +97,16 @@ def follow(cursor: Cursor, batch: Sequence[Entry], lost: int = 0) -> Cursor:
 
 def judge(cursor: Cursor, look: Look) -> Verdict:
     """Decide what a look means. After a reset the batch is empty: read again, from the beginning of the new stream."""
-    fresh = cursor.server is None
-    cursor = replace(cursor, server=look.server)
+    verdict = _compare(replace(cursor, server=look.server), look)
+    gap = verdict.gap
+    known = gap is not None and (gap.kind == "reset" or gap.lost is not None)
+    if not known and cursor.position != START and cursor.server not in (None, look.server):
+        note = "Redis restarted, or another took over: what it had not saved is gone"
+        return replace(verdict, gap=_gap("restarted", None, cursor, look, note))
+    return verdict
+
+
+def _compare(cursor: Cursor, look: Look) -> Verdict:
     attached = cursor.position != START
     if look.last is None:
         if attached:
@@ -108,35 +118,40 @@ def judge(cursor: Cursor, look: Look) -> Verdict:
         return _reset(cursor, look, "the newest id is older than what was read: the stream was replaced or rolled back")
     if attached and look.at_position is not None and look.at_position.crc != cursor.entry_crc:
         return _reset(cursor, look, "another entry has the id of the one read last: the stream was replaced")
-    there = look.at_position is not None or not attached
-    if look.added is None:
+    partial = len(look.batch) < look.limit
+    if look.added is None or (cursor.added is None and attached and not partial):
         cursor = replace(cursor, added=None)
-        if there or look.last == cursor.position:
+        if look.at_position is not None or not attached or look.last == cursor.position:
             return Verdict(look.batch, follow(cursor, look.batch))
         return _missing(
             cursor, look, "trimmed", None, "the entry read last was pushed out; this Redis does not say how many"
         )
-    if fresh or cursor.added is None:
-        behind = len(look.batch) if len(look.batch) < look.limit else look.length
-        cursor = replace(cursor, added=look.added - behind)
+    if cursor.added is None:
+        cursor = replace(cursor, added=look.added - (len(look.batch) if partial else look.length))
     assert cursor.added is not None
-    if len(look.batch) < look.limit:
+    if partial:
         lost = look.added - cursor.added - len(look.batch)
     else:
-        lost = 0 if there and attached else look.added - look.length - cursor.added
+        lost = 0 if look.at_position is not None else look.added - look.length - cursor.added
     if lost < 0:
         return _reset(cursor, look, "fewer entries were ever added than were read: the stream was made anew")
     if lost > 0:
         return _missing(cursor, look, "trimmed", lost, "entries were pushed out of the stream before they were read")
-    if not there and look.last != cursor.position:
+    moved_on = attached and look.last != cursor.position
+    if moved_on and look.at_position is None and not (look.batch and cursor.entry_crc is None):
         return _missing(cursor, look, "unsure", None, "the entry read last is gone, though the counts agree")
     return Verdict(look.batch, follow(cursor, look.batch))
 
 
+def _gap(kind: str, lost: int | None, cursor: Cursor, look: Look, note: str) -> Gap:
+    return Gap(kind, lost, cursor.position, look.batch[0].at if look.batch else None, note)
+
+
 def _missing(cursor: Cursor, look: Look, kind: str, lost: int | None, note: str) -> Verdict:
-    before = look.batch[0].at if look.batch else None
-    gap = Gap(kind, lost, cursor.position, before, note)
-    return Verdict(look.batch, follow(cursor, look.batch, lost or 0), gap)
+    after = follow(cursor, look.batch, lost or 0)
+    if not look.batch and look.last is not None:  # all up to here is gone; what comes next is not missing
+        after = replace(after, position=look.last, entry_crc=None)
+    return Verdict(look.batch, after, _gap(kind, lost, cursor, look, note))
 
 
 def _reset(cursor: Cursor, look: Look, note: str) -> Verdict:

@@ -3,6 +3,7 @@
 SQL lives here, in `schema.sql`, `reader.py` and `writer.py`, and nowhere else.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
@@ -25,8 +26,13 @@ Row = Sequence[Any]
 
 
 def address(path: Path, mode: str) -> str:
-    """The URI under which SQLite opens the file, `mode` being ro, rw or rwc."""
-    return f"{path.absolute().as_uri()}?mode={mode}"
+    """The URI under which SQLite opens the file, `mode` being ro, rw or rwc.
+
+    To read a file that somebody may be writing, SQLite makes two more beside it. Where it can not, and none are there,
+    nobody is writing, and the file is all there is.
+    """
+    alone = mode == "ro" and not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
+    return f"{path.absolute().as_uri()}?mode={mode}{'&immutable=1' if alone else ''}"
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:
@@ -37,6 +43,8 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     """
     if not path.parent.is_dir():
         raise FileMissing(f"{path}: there is no folder {path.parent}; make it, or name another file with --db")
+    if path.is_file() and not os.access(path, os.W_OK):
+        raise FileError(f"{path}: may only be read; name another file with --db")
     try:
         connection = sqlite3.connect(
             address(path, "rwc"), uri=True, timeout=5.0, isolation_level=None, check_same_thread=False
@@ -60,7 +68,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
 
 def check_readable(path: Path) -> None:
     """Make sure that the file is there and ours. Raises FileError and its kinds."""
-    if not path.exists():
+    if not path.is_file():
         raise FileMissing(f"{path}: there is no such file; start `treetop` or `treetop ingest` to make it, or name another")
     try:
         with closing(sqlite3.connect(address(path, "ro"), uri=True, timeout=5.0)) as connection:
@@ -99,6 +107,7 @@ def _claim(connection: sqlite3.Connection, path: Path) -> None:
     """Make an empty file ours, whole or not at all."""
     if _check(connection, path):
         return
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # so that `treetop prune` can give pages back
     connection.execute("BEGIN IMMEDIATE")
     try:
         if not _check(connection, path):  # not made by another process meanwhile

@@ -202,6 +202,7 @@ class Projection:
         self._db.execute("DELETE FROM node WHERE run = ?", (run.key,))
         self._db.execute("DELETE FROM edge WHERE run = ?", (run.key,))
         self._db.execute("UPDATE event SET position = -seq WHERE run = ?", (run.key,))
+        marked = self._db.execute("SELECT marked FROM run WHERE key = ?", (run.key,)).fetchone()
         self._db.execute("DELETE FROM run WHERE key = ?", (run.key,))
         run.state, run.keys, run.generation = empty(run_id), {}, max(run.generation, 0) + 1
         after = 0
@@ -223,6 +224,8 @@ class Projection:
             ).fetchone()[0]
             self._write_run(run, items[0].seq, items[-1].seq, size)
             after = items[-1].seq
+        if marked is not None:
+            self._db.execute("UPDATE run SET marked = ? WHERE key = ?", (marked[0], run.key))
         if not run.state.position:
             del self._runs[run_id]
 

@@ -15,7 +15,7 @@ import aiosqlite
 from store import database as db
 from store.errors import FileError, RunUnknown
 from store.events import Event, decode_facts
-from store.record import GapRow, Loaded, RunRow, Stored, StreamRow
+from store.record import GapRow, Loaded, RejectedRow, RunRow, Stored, StreamRow
 
 POLL_FAST = 0.016
 POLL_SLOW = 0.25
@@ -26,7 +26,10 @@ _STORED = (
     "SELECT e.seq, e.position, e.event_id, t.name, e.time, CASE WHEN e.guessed THEN NULL ELSE r.run_id END, e.facts,"
     " e.failed, e.old_status, e.status FROM {} JOIN event_type t ON t.key = e.type JOIN run r ON r.key = e.run"
 )
-_RUN_COLUMNS = f"key, generation, last_seq, bytes, (SELECT count(*) FROM gap WHERE gap.run = run.key), {db.RUN_FIELDS}"
+_GAP = "g.key, r.run_id, g.found, g.kind, g.lost, g.after, g.before, g.note FROM gap g LEFT JOIN run r ON r.key = g.run"
+_RUN_COLUMNS = (
+    f"key, generation, last_seq, bytes, marked, (SELECT count(*) FROM gap g WHERE g.run = run.key), {db.RUN_FIELDS}"
+)
 
 
 class Reader:
@@ -62,7 +65,10 @@ class Reader:
             f"SELECT {_RUN_COLUMNS} FROM run WHERE last_seq > ? AND generation >= 0 ORDER BY first_seq DESC",
             (after_seq,),
         )
-        return [RunRow(row[0], row[1], row[2], row[3], row[4], db.run_from_row(row[5:])) for row in rows]
+        return [
+            RunRow(key, generation, last_seq, size, gaps, bool(marked), db.run_from_row(run))
+            for key, generation, last_seq, size, marked, gaps, *run in rows
+        ]
 
     async def count_runs(self) -> int:
         """How many runs there are."""
@@ -184,10 +190,25 @@ class Reader:
 
     async def gaps(self, run: int) -> list[GapRow]:
         """What was lost while this run was the one heard of last, newest first."""
-        rows = await self._rows(
-            "SELECT found, kind, lost, after, before, note FROM gap WHERE run = ? ORDER BY key DESC LIMIT 100", (run,)
-        )
+        rows = await self._rows(f"SELECT {_GAP} WHERE g.run = ? ORDER BY g.key DESC LIMIT 100", (run,))
         return [GapRow(*row) for row in rows]
+
+    async def all_gaps(self, limit: int = 1_000) -> list[GapRow]:
+        """What was lost, newest first."""
+        rows = await self._rows(f"SELECT {_GAP} ORDER BY g.key DESC LIMIT ?", (limit,))
+        return [GapRow(*row) for row in rows]
+
+    async def rejected(self, limit: int = 1_000) -> list[RejectedRow]:
+        """Entries that are not events, newest first."""
+        rows = await self._rows(
+            "SELECT key, ms || '-' || number, found, reason, length(data) FROM rejected ORDER BY key DESC LIMIT ?", (limit,)
+        )
+        return [RejectedRow(*row) for row in rows]
+
+    async def rejected_data(self, key: int) -> bytes:
+        """The bytes of a rejected entry: its json_payload, or, where it had none, its fields as Python prints them."""
+        rows = await self._rows("SELECT data FROM rejected WHERE key = ?", (key,))
+        return bytes(rows[0][0]) if rows else b""
 
     async def watch(self) -> AsyncIterator[None]:
         """Yield whenever another process changed the file. The first time at once.

@@ -15,6 +15,8 @@ class RunRow(Struct, frozen=True):
     last_seq: int
     bytes: int
     gaps: int
+    marked: bool
+    """The user wants to keep it: it is never pruned."""
     run: Run
 
 
@@ -55,9 +57,22 @@ class StreamRow(Struct, frozen=True):
     """Entries lost in all gaps together; None where nobody can know."""
 
 
+class RejectedRow(Struct, frozen=True):
+    """An entry that is not an event, as far as a list shows it. `size` is that of its bytes."""
+
+    key: int
+    stream_id: str
+    found: float
+    reason: str
+    size: int
+
+
 class GapRow(Struct, frozen=True):
     """Entries that were gone before they were read."""
 
+    key: int
+    run_id: str | None
+    """The run that was heard of last, whose events are probably among them."""
     found: float
     kind: str
     lost: int | None

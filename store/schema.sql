@@ -28,6 +28,7 @@ CREATE TABLE run (
     first_seq INTEGER NOT NULL,
     last_seq INTEGER NOT NULL,
     bytes INTEGER NOT NULL DEFAULT 0,       -- of the bodies of its events
+    marked INTEGER NOT NULL DEFAULT 0,      -- 1: the user wants to keep it
     status TEXT NOT NULL, began INTEGER NOT NULL, mode TEXT, goal TEXT,
     started REAL, ended REAL, latest REAL,
     events INTEGER NOT NULL, nodes INTEGER NOT NULL, finished INTEGER NOT NULL, edges INTEGER NOT NULL,

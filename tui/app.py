@@ -23,6 +23,7 @@ from tui.ingester_process import IngesterProcess
 from tui.models import summary
 from tui.screens.fed import FedScreen
 from tui.screens.help import Help, bindings_of, key_names
+from tui.screens.problems import ProblemsScreen
 from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
 from tui.theme import DARK, DEFAULT_VARIABLES, LIGHT, Glyphs
@@ -47,6 +48,9 @@ class Treetop(App[None]):
         Binding("escape", "leave_softly", "Back", id="app.back", show=False, tooltip="One level back"),
         Binding("F", "newest", "Newest live", id="app.newest", tooltip="To the newest live run, and follow it"),
         Binding("1", "runs", "Runs", id="app.runs", tooltip="To the list of runs"),
+        Binding(
+            "exclamation_mark", "problems", "Problems", id="app.problems", show=False, tooltip="What was rejected or lost"
+        ),
         Binding("colon", "command_palette", "Commands", id="app.commands", show=False, tooltip="All commands, by name"),
         Binding(
             "f2", "mouse", "Mouse", id="app.mouse", show=False, tooltip="Give the mouse to the terminal, or take it back"
@@ -99,7 +103,7 @@ class Treetop(App[None]):
             f"they are stored in {self.path}, and their runs appear here by themselves.\n\n"
             "See how it looks with:  treetop demo"
         )
-        self.push_screen(RunsScreen(self.glyphs, self.clock, self.path, hint, _delete))
+        self.push_screen(RunsScreen(self.glyphs, self.clock, self.path, hint, _delete, _mark))
         if self._ingester is not None:
             self._feed_file(self._ingester)
         self._watch_file()
@@ -185,6 +189,12 @@ class Treetop(App[None]):
         while len(self.screen_stack) > 2:
             self.pop_screen()
 
+    def action_problems(self) -> None:
+        if not isinstance(self.screen, ProblemsScreen):
+            screen = ProblemsScreen(self.glyphs, self.clock)
+            self.push_screen(screen)
+            screen.news(self._reader)
+
     # Leaving
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -239,6 +249,13 @@ class Treetop(App[None]):
             "The mouse is treetop's." if self._mouse else "The mouse is the terminal's: select and copy with it.",
             markup=False,
         )
+
+
+def _mark(path: Path, run_id: str, marked: bool) -> None:
+    """Mark a run as one to keep; imported when it is needed, like `_delete`."""
+    from store.prune import mark
+
+    mark(path, run_id, marked)
 
 
 def _delete(path: Path, run_id: str) -> None:

@@ -7,6 +7,9 @@ UNKNOWN = "n/a"
 SILENT_AFTER = 60.0
 """Seconds without an event after which a run that has not ended is called silent."""
 
+INTERRUPTED_AFTER = 900.0
+"""Seconds without an event after which it is presumed that nothing will come any more. An event revives the run."""
+
 
 def duration(seconds: float | None) -> str:
     """`0.03s`, `4.2s`, `59s`, `3m07s`, `2h05m`, `3d04h`."""

@@ -30,6 +30,8 @@ def run_lines(row: RunRow, now: float, glyphs: Glyphs) -> list[Line]:
         lines.append(fact("errors", f"{run.errors} reported, {run.aborted} steps aborted", "failed"))
     if run.error:
         lines.append(fact("ended by", clean(run.error, 400), "failed"))
+    if row.marked:
+        lines.append(fact("kept", "it is marked, and never pruned", "label"))
     if row.gaps:
         lines.append(fact("gaps", f"{row.gaps}: events of this run were lost before they were stored", "failed"))
     lines += [line(text, "doing") for text in disagreements(run)]

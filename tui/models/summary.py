@@ -59,7 +59,9 @@ def run_ended(run: Run, now: float) -> str:
     if run.status == RunStatus.ERROR:
         return "failed"
     quiet = silence(run, now)
-    return "running" if quiet is None else f"silent {fmt.duration(quiet)}"
+    if quiet is None:
+        return "running"
+    return f"silent {fmt.duration(quiet)}" if quiet < fmt.INTERRUPTED_AFTER else "interrupted?"
 
 
 def silence(run: Run, now: float) -> float | None:

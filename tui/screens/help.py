@@ -20,6 +20,7 @@ SHOWN_AS = {
     "backslash": "\\",
     "slash": "/",
     "colon": ":",
+    "exclamation_mark": "!",
     "left_curly_bracket": "{",
     "right_curly_bracket": "}",
     "escape": "Esc",

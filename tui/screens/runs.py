@@ -60,6 +60,7 @@ class RunsScreen(FedScreen):
         Binding("backslash,slash", "filter", "Filter", id="runs.filter", tooltip="Show only runs that hold some words"),
         Binding("S", "sort", "Sort", id="runs.sort", tooltip="Sort by the next column"),
         Binding("d,delete", "delete", "Delete", id="runs.delete", tooltip="Delete this run from the file"),
+        Binding("m", "mark", "Keep", id="runs.mark", show=False, tooltip="Mark this run as one to keep, or no longer"),
         Binding("q", "app.leave", "Quit", id="runs.quit", tooltip="Leave treetop"),
         Binding("escape", "unfilter", "All", id="runs.unfilter", show=False, tooltip="Show all runs again"),
     ]
@@ -72,12 +73,19 @@ class RunsScreen(FedScreen):
             self.run_id = run_id
 
     def __init__(
-        self, glyphs: Glyphs, clock: Callable[[], float], path: Path, hint: str, delete: Callable[[Path, str], None]
+        self,
+        glyphs: Glyphs,
+        clock: Callable[[], float],
+        path: Path,
+        hint: str,
+        delete: Callable[[Path, str], None],
+        mark: Callable[[Path, str, bool], None],
     ) -> None:
         super().__init__(glyphs, clock)
         self._path = path
         self._hint = hint
         self._delete = delete
+        self._mark = mark
         self._rows: dict[int, RunRow] = {}
 
     def compose(self) -> ComposeResult:
@@ -157,7 +165,20 @@ class RunsScreen(FedScreen):
         self.query_one(RunListTitles).refresh()
         self._preview()
 
-    # Delete
+    # Mark and delete
+
+    def action_mark(self) -> None:
+        row = self.query_one(RunList).selected
+        if row is not None:
+            self.run_worker(self._keep(row), group="mark")
+
+    async def _keep(self, row: RunRow) -> None:
+        try:
+            await asyncio.to_thread(self._mark, self._path, row.run.run_id, not row.marked)
+        except StoreError as error:
+            self.notify(str(error), severity="error", markup=False)
+        self._rows.clear()
+        self.news(self.reader)
 
     def action_delete(self) -> None:
         row = self.query_one(RunList).selected

@@ -16,6 +16,7 @@ from tui.widgets.rows import Rows
 
 COLUMNS = (
     Column("mark", "", 1),
+    Column("kept", "", 1),
     Column("status", "STATUS", 14, needs=150),
     Column("when", "WHEN", 6),
     Column("goal", "GOAL", 0),
@@ -121,6 +122,8 @@ class RunList(Rows):
         match name:
             case "mark":
                 yield Cell(self.glyphs(mark), role)
+            case "kept":
+                yield Cell(self.glyphs("kept") if row.marked else " ", "label")
             case "status":
                 yield Cell(summary.run_ended(run, now), role)
             case "when":

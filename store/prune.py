@@ -1,0 +1,88 @@
+"""Which runs may go so that the file stays small, and their going.
+
+Never a live run, nor one that the user marked. The oldest go first.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from msgspec import Struct
+
+from store import database as db
+from store.errors import FileError
+from store.record import RunRow
+from store.state import RunStatus
+from store.writer import delete_run
+
+LIVE_WITHIN = 900.0
+"""Seconds since its last event within which a run that has not ended counts as live."""
+
+PAGES_AT_ONCE = 2_000
+"""Pages given back to the disk in one transaction: others may want to write meanwhile."""
+
+
+class Rule(Struct, frozen=True):
+    """What to keep. Each rule that is given may doom further runs; with none given, nothing goes."""
+
+    older_than: float | None = None
+    """Seconds since the last event."""
+    keep: int | None = None
+    """How many of the newest runs stay."""
+    larger_than: int | None = None
+    """Bytes of bodies that all runs together may have."""
+
+
+def choose(rows: Sequence[RunRow], rule: Rule, now: float) -> list[RunRow]:
+    """The runs that must go, oldest first. `rows` are newest first, as the reader gives them."""
+    doomed: list[RunRow] = []
+    total = sum(row.bytes for row in rows)
+    may_go = [(index, row) for index, row in enumerate(rows) if not row.marked and not is_live(row, now)]
+    for index, row in reversed(may_go):
+        latest = row.run.latest or 0.0
+        too_old = rule.older_than is not None and now - latest > rule.older_than
+        too_many = rule.keep is not None and index >= rule.keep
+        too_large = rule.larger_than is not None and total > rule.larger_than
+        if too_old or too_many or too_large:
+            doomed.append(row)
+            total -= row.bytes
+    return doomed
+
+
+def is_live(row: RunRow, now: float) -> bool:
+    """May events of this run still arrive?"""
+    return row.run.status == RunStatus.RUNNING and now - (row.run.latest or 0.0) < LIVE_WITHIN
+
+
+def prune(path: Path, run_ids: Iterable[str]) -> int:
+    """Delete these runs and give their space back to the disk; the bytes by which the file became smaller.
+
+    While an ingester works, the file shrinks when that moves its write-ahead log into the file the next time.
+    """
+    before = path.stat().st_size
+    for run_id in run_ids:
+        delete_run(path, run_id)
+    give_back(path)
+    return before - path.stat().st_size
+
+
+def give_back(path: Path) -> None:
+    """Return free pages of the file to the disk. Raises FileError."""
+    try:
+        with closing(db.connect_writer(path)) as connection:
+            connection.execute("PRAGMA wal_autocheckpoint=0")
+            while connection.execute("PRAGMA freelist_count").fetchone()[0]:
+                connection.execute(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})").fetchall()
+    except sqlite3.DatabaseError as error:
+        raise FileError(f"{path}: its free space was not given back ({error}); try again") from error
+
+
+def mark(path: Path, run_id: str, marked: bool) -> None:
+    """Remember that a run is to be kept, or no longer. Raises FileError."""
+    try:
+        with closing(db.connect_writer(path)) as connection:
+            connection.execute("PRAGMA wal_autocheckpoint=0")
+            connection.execute("UPDATE run SET marked = ? WHERE run_id = ?", (marked, run_id))
+    except sqlite3.DatabaseError as error:
+        raise FileError(f"{path}: run {run_id} was not marked ({error}); try again") from error

@@ -1,0 +1,99 @@
+"""Rejected entries and gaps: what of the stream is not in the runs, and why."""
+
+from collections.abc import Callable
+
+from textual import on
+from textual.app import ComposeResult
+from textual.widgets import Footer
+
+from store.reader import Reader
+from store.record import GapRow, RejectedRow
+from tui import format as fmt
+from tui.models.lines import Line, fact, heading, line, prose
+from tui.screens.fed import FedScreen
+from tui.text import clean
+from tui.theme import Glyphs
+from tui.widgets.problem_list import ProblemList
+from tui.widgets.rows import Rows
+from tui.widgets.status_bar import StatusBar
+from tui.widgets.text_pane import TextPane
+
+SHOWN = 64_000
+"""Bytes of a rejected entry that are shown."""
+
+
+class ProblemsScreen(FedScreen):
+    """Lists problems; shows all that is known about the one under the cursor."""
+
+    CSS = """
+    ProblemsScreen ProblemList, ProblemsScreen TextPane { border-top: solid $border-blurred; }
+    ProblemsScreen ProblemList { height: 1fr; }
+    ProblemsScreen TextPane { height: 1fr; }
+    ProblemsScreen ProblemList:focus, ProblemsScreen TextPane:focus {
+        border-top: solid $border; border-title-color: $accent; border-title-style: bold;
+    }
+    """
+
+    def __init__(self, glyphs: Glyphs, clock: Callable[[], float]) -> None:
+        super().__init__(glyphs, clock)
+
+    def compose(self) -> ComposeResult:
+        yield ProblemList(self.glyphs, self.clock, id="problems")
+        yield TextPane(id="problem")
+        yield StatusBar(self.glyphs)
+        yield Footer(show_command_palette=False, compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one(ProblemList).border_title = "Rejected and lost"
+        self.query_one(TextPane).border_title = "Details"
+        self.query_one(ProblemList).focus()
+
+    async def read(self, reader: Reader) -> None:
+        self.query_one(ProblemList).show([*await reader.rejected(), *await reader.all_gaps()])
+        self._detail()
+
+    @on(Rows.Moved)
+    def _detail(self) -> None:
+        if self.reader is not None:
+            self.run_worker(self._inspect(self.reader), group="inspect", exclusive=True)
+
+    async def _inspect(self, reader: Reader) -> None:
+        problem = self.query_one(ProblemList).selected
+        pane = self.query_one(TextPane)
+        if isinstance(problem, GapRow):
+            pane.show(("gap", problem.key), _gap_lines(problem))
+        elif isinstance(problem, RejectedRow):
+            pane.show(("rejected", problem.key), _rejected_lines(problem, await reader.rejected_data(problem.key)))
+        else:
+            pane.show(None, [])
+
+    @on(Rows.Selected)
+    def _open(self) -> None:
+        self.query_one(TextPane).focus()
+
+
+def _gap_lines(gap: GapRow) -> list[Line]:
+    lost = "how many, nobody can know" if gap.lost is None else f"{gap.lost} entries"
+    return [
+        line(f"Entries of the stream were gone before they were read: {lost}.", "failed"),
+        *prose(gap.note),
+        *heading("What is known"),
+        fact("kind", gap.kind),
+        fact("found", fmt.clock(gap.found)),
+        fact("after", f"entry {clean(gap.after, 40)}"),
+        fact("before", f"entry {clean(gap.before, 40)}" if gap.before else "the next that comes"),
+        fact("run", clean(gap.run_id or "none was open", 80)),
+    ]
+
+
+def _rejected_lines(problem: RejectedRow, data: bytes) -> list[Line]:
+    cut = f", the first {fmt.size(SHOWN)} shown" if len(data) > SHOWN else ""
+    return [
+        line("An entry of the stream that is not an event. It is kept as it was read.", "doing"),
+        *prose(problem.reason, "strong"),
+        *heading("What is known"),
+        fact("entry", clean(problem.stream_id, 40)),
+        fact("found", fmt.clock(problem.found)),
+        *heading(f"{fmt.size(len(data))}{cut}"),
+        *prose(data[:SHOWN].decode("utf-8", "backslashreplace")),
+    ]
