@@ -202,6 +202,68 @@ def show(run: str, db: Path, as_json: bool) -> None:
 
 
 @treetop.command()
+@_db
+@_redis
+@_stream
+@click.option("--deep", is_flag=True, help="Also compare every stored event with its checksum.")
+def doctor(db: Path, url: str, stream: str, deep: bool) -> None:
+    """Check Redis, the stream, the file, the ingester and this terminal; exit code 1 when something is wrong."""
+    from tui import report
+
+    findings = report.examine(db, url, stream, deep)
+    click.echo(report.findings_text(findings, _ascii_only(None)))
+    sys.exit(0 if all(finding.well for finding in findings) else 1)
+
+
+@treetop.command()
+@_db
+@click.option("--older-than", metavar="AGE", help="Prune runs whose last event is older, like 30d, 12h, 90m.")
+@click.option("--keep", type=click.IntRange(0), metavar="N", help="Prune all but the newest N runs.")
+@click.option("--larger-than", metavar="SIZE", help="Prune the oldest runs until the rest is at most so large, like 2GB.")
+@click.option("--yes", is_flag=True, help="Really do it; without, only say what would go.")
+def prune(db: Path, older_than: str | None, keep: int | None, larger_than: str | None, yes: bool) -> None:
+    """Delete old runs and give their space back to the disk.
+
+    Says what would go; does it with --yes. Live runs and those marked as ones to keep always stay.
+    """
+    import time
+
+    from store import prune as pruning
+    from tui import report
+
+    if older_than is None and keep is None and larger_than is None:
+        raise click.UsageError("nothing to go by; give --older-than, --keep or --larger-than", click.get_current_context())
+    rule = pruning.Rule(_amount(older_than, AGES), keep, _amount(larger_than, SIZES))
+    doomed = pruning.choose(_read(db, lambda reader: reader.runs()), rule, time.time())
+    if not doomed:
+        click.echo("nothing to prune")
+        return
+    click.echo(report.runs_text(doomed))
+    if yes:
+        freed = pruning.prune(db, [row.run.run_id for row in doomed])
+        click.echo(f"pruned {len(doomed)} runs; the file is {freed:,} bytes smaller")
+    else:
+        click.echo(f"{len(doomed)} runs would go; add --yes to do it")
+
+
+AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+SIZES = {"B": 1, "kB": 1_000, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000, "TB": 1_000_000_000_000}
+
+
+def _amount(text: str | None, units: dict[str, int]) -> int | None:
+    """`30d` or `2GB` as a number of seconds or bytes."""
+    if text is None:
+        return None
+    number, unit = text.rstrip("".join(units)), text[len(text.rstrip("".join(units))) :]
+    try:
+        return round(float(number) * units[unit])
+    except (ValueError, KeyError, OverflowError):
+        raise click.UsageError(
+            f"{text!r} is not a number with one of {', '.join(units)}", click.get_current_context()
+        ) from None
+
+
+@treetop.command()
 @click.option("--speed", type=click.FloatRange(0.1, 1000), default=10.0, show_default=True, help="Times faster than real.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Another seed, another run.")
 @click.option("--nodes", type=click.IntRange(3, 100_000), default=60, show_default=True, help="Size of the live run.")

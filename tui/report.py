@@ -1,10 +1,15 @@
 """Runs and trees on standard output, for people and for scripts."""
 
 import json
+import os
+import shutil
+import sys
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+from store.checkup import Finding, check_file, check_host, check_redis
 from store.record import RunRow
 from store.state import Node, Run, RunState
 from tui import format as fmt
@@ -104,6 +109,33 @@ def run_text(state: RunState, ascii_only: bool) -> str:
         )
         lines.append(f"{guides}{glyphs(mark)} {' '.join(filter(None, parts))}")
     return "\n".join(lines)
+
+
+def examine(path: Path, url: str, stream: str, deep: bool) -> list[Finding]:
+    """Everything that `treetop doctor` looks at."""
+    return [*check_redis(url, stream), *check_file(path, deep), *check_host(path), *_check_terminal()]
+
+
+def _check_terminal() -> Iterator[Finding]:
+    term, size = os.environ.get("TERM", ""), shutil.get_terminal_size()
+    colours = os.environ.get("COLORTERM") or ("none: NO_COLOR is set" if os.environ.get("NO_COLOR") else "as TERM says")
+    inside = ", inside tmux" if os.environ.get("TMUX") else ", inside screen" if term.startswith("screen") else ""
+    yield Finding("terminal", f"TERM={term or 'not set'}, {size.columns}x{size.lines}, colours {colours}{inside}")
+    encoding = (sys.stdout.encoding or "").lower()
+    if "utf" not in encoding:
+        yield Finding(
+            "terminal", f"its encoding is {encoding or 'unknown'}: only ASCII will be drawn; set LANG to a UTF-8 locale"
+        )
+    if term in ("", "dumb"):
+        yield Finding("terminal", "the screens can not be drawn here; the other commands work", well=False)
+
+
+def findings_text(findings: Sequence[Finding], ascii_only: bool) -> str:
+    """A line for each finding, those that are not well marked."""
+    glyphs = Glyphs(ascii_only)
+    lines = [f"{glyphs('completed' if found.well else 'error')} {found.about:<9} {clean(found.text)}" for found in findings]
+    wrong = sum(not found.well for found in findings)
+    return "\n".join([*lines, "", f"{wrong} of {len(findings)} findings need a look" if wrong else "all is well"])
 
 
 def _json(value: Any) -> str:

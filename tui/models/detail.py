@@ -106,11 +106,18 @@ def _status_line(stored: Stored, glyphs: Glyphs) -> Line:
 
 
 def _text(value: object) -> str:
-    return clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), 4_000)
+    return clean(value if isinstance(value, str) else _json(value, None), 4_000)
 
 
 def _long(value: object) -> list[Line]:
-    return prose(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2))
+    return prose(value if isinstance(value, str) else _json(value))
+
+
+def _json(value: object, indent: int | None = 2) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, indent=indent)
+    except RecursionError:  # what could be read just so can still be too deep to be written
+        return "(nested too deeply to be shown; v shows the event as published)"
 
 
 def _section(title: str, value: object) -> list[Line]:
@@ -124,6 +131,8 @@ def _plan(payload: Payload) -> list[Line]:
     tasks = payload.get("raw_plan")
     if not tasks:
         return [Line(), line("An empty plan: the task is small enough to be done as it is.", "muted")]
+    if not isinstance(tasks, list):
+        return _section("Plan", tasks)
     return [*heading(f"Plan, {len(tasks)} tasks"), *_tasks(tasks, 0)]
 
 
@@ -137,7 +146,7 @@ def _tasks(tasks: object, depth: int) -> Iterable[Line]:
         kind = str(task.get("task_type", "?"))
         role = next((role for name, role in TASKS.values() if name == kind), "text")
         needs = task.get("dependency") or []
-        after = f"  after {', '.join(map(str, needs))}" if isinstance(needs, list) and needs else ""
+        after = f"  after {_text(', '.join(map(str, needs)))}" if isinstance(needs, list) and needs else ""
         length = f"  {_text(task['length'])}" if task.get("length") else ""
         name = clean(str(task.get("id", "")), 12)
         lead = f"{'  ' * depth}{name:<5} "
@@ -201,14 +210,14 @@ def _summary_text(payload: Payload) -> str:
     """A result as far as it was published: mostly JSON, mostly cut off somewhere."""
     summary = payload.get("result_summary")
     if not isinstance(summary, str):
-        return "" if summary is None else json.dumps(summary, indent=2, ensure_ascii=False)
+        return "" if summary is None else _json(summary)
     try:
         value = json.loads(summary.removesuffix("..."))
     except (ValueError, RecursionError):
         text = summary if len(summary) >= CUT else summary.removesuffix("...")
         cut = "\n(only the first 500 characters were published)" if len(summary) >= CUT else ""
         return text.replace("\\n", "\n").replace('\\"', '"') + cut
-    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    return value if isinstance(value, str) else _json(value)
 
 
 def _created(payload: Payload) -> list[Line]:
@@ -240,7 +249,7 @@ def _any(payload: Payload) -> list[Line]:
         if isinstance(value, dict | list) and value:
             lines += [
                 line(f"{clean(str(name), 40)}", "muted"),
-                *prose(json.dumps(value, indent=2, ensure_ascii=False), indent=2),
+                *prose(_json(value), indent=2),
             ]
         else:
             lines.append(fact(clean(str(name), 40), _text(value), width=20))

@@ -44,7 +44,7 @@ class StatusBar(Widget):
                 parts += [dot, (f"{fmt.count(stream.rejected)} rejected", "bold $warning")]
             if stream.gaps:
                 lost = "unknown number" if stream.lost is None else fmt.count(stream.lost)
-                parts += [dot, (f"{stream.gaps} gaps, {lost} lost", "bold $error")]
+                parts += [dot, (f"{stream.gaps} gap{'' if stream.gaps == 1 else 's'}, {lost} lost", "bold $error")]
             parts += [dot, clean(stream.name, 40)]
         parts += [dot, (clean(self.file, 120), "$foreground 38%")]
         return Content.assemble(*parts).truncate(self.size.width - 2, ellipsis=True)
