@@ -43,7 +43,7 @@ class StreamId(NamedTuple):
     @classmethod
     def parse(cls, text: str | bytes) -> "StreamId":
         """Read `1745342735470-3`; a bare `1745342735470` means number 0. Raises ValueError."""
-        ms, _, number = (text.decode("ascii") if isinstance(text, bytes) else text).partition("-")
+        ms, _, number = text.partition(b"-") if isinstance(text, bytes) else text.partition("-")
         return cls(int(ms), int(number or 0))
 
     def __str__(self) -> str:
@@ -86,12 +86,9 @@ class Facts(Struct, frozen=True, omit_defaults=True):
     @property
     def mentions(self) -> tuple[str, ...]:
         """The ids of all nodes that the event names, the subject first, each once."""
-        found: list[str] = []
-        for name in self.ids:
-            value = getattr(self, name)
-            if value and value not in found:
-                found.append(value)
-        return tuple(found)
+        if len(self.ids) == 1:
+            return (str(self.node_id),) if self.node_id else ()
+        return tuple({value: None for name in self.ids if (value := getattr(self, name))})
 
     @property
     def failed(self) -> bool:

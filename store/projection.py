@@ -188,11 +188,13 @@ class Projection:
     def move(self, seqs: Sequence[int], source: str, target: str) -> None:
         """Events of one run turn out to be another's. Both are built again from their events."""
         old, new = self.open(source), self.open(target)
+        marked = self._db.execute("SELECT max(marked) FROM run WHERE key IN (?, ?)", (old.key, new.key)).fetchone()[0]
         for seq in seqs:  # positions below 0 until they are numbered again
             self._db.execute("UPDATE event SET run = ?, position = -seq WHERE seq = ?", (new.key, seq))
         self.rebuild(source, old)
         self.rebuild(target, new)
         if not old.state.position:
+            self._db.execute("UPDATE run SET marked = ? WHERE key = ?", (marked, new.key))
             self._db.execute("UPDATE gap SET run = ? WHERE run = ?", (new.key, old.key))
             self._db.execute("UPDATE stream SET open_run = ? WHERE open_run = ?", (new.key, old.key))
 

@@ -143,8 +143,10 @@ WHERE r.generation >= 0;
 
 CREATE VIEW events AS SELECT
     e.seq AS id, e.event_id, r.run_id, t.name AS event_type,
-    strftime('%Y-%m-%dT%H:%M:%S', CAST(round(e.time * 1000000) AS INTEGER) / 1000000, 'unixepoch')
-        || printf('.%06dZ', CAST(round(e.time * 1000000) AS INTEGER) % 1000000) AS timestamp,
+    -- microseconds, which SQLite's own functions do not have; counted from long ago, so that none is negative
+    strftime('%Y-%m-%dT%H:%M:%S',
+            (CAST(round(e.time * 1000000) AS INTEGER) + 100000000000000000) / 1000000 - 100000000000, 'unixepoch')
+        || printf('.%06dZ', (CAST(round(e.time * 1000000) AS INTEGER) + 100000000000000000) % 1000000) AS timestamp,
     (SELECT CASE WHEN json_valid(CAST(b.data AS TEXT)) THEN json_extract(CAST(b.data AS TEXT), '$.payload') END
         FROM body b WHERE b.seq = e.seq) AS payload,
     n.node_id, strftime('%Y-%m-%dT%H:%M:%fZ', e.ms / 1000.0, 'unixepoch') AS created_at,

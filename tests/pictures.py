@@ -33,7 +33,7 @@ from tui.demo import STREAM, record, recorded
 
 FOLDER = Path(__file__).parent.parent / "screenshots"
 NOW = datetime(2026, 3, 9, 14, 3, 20)
-LIVE_EVENTS = 409
+LIVE_EVENTS = 415
 """How far the live run has got."""
 
 

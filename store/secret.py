@@ -1,0 +1,209 @@
+r"""What secrets look like in text: the list that redaction goes by. Pure.
+
+Two sorts. A *shape* is known by itself: keys with a prefix of their issuer, JSON Web Tokens, private keys, passwords in
+addresses. A *named* secret is known by the word before it: `password=...`, `"api_key": "..."`, `Authorization: ...`.
+
+The shapes follow the rules of gitleaks (its published configuration, June 2025), loosened: they need fewer characters,
+so that what a summary cut off is found too. To add one: a kind, the literals without which it can not match, the pattern.
+
+Every pattern is linear in the length of the text. What follows a prefix is one run of characters; it either matches and is
+consumed, or fails within a few characters. Where a pattern has several parts, a look-behind lets each run be tried once.
+"""
+
+import re
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from math import log2
+from typing import NamedTuple
+
+RUN = "[A-Za-z0-9_-]"
+WORD = "[A-Za-z0-9]"
+ALONE = f"(?<!{WORD})"
+
+
+class Found(NamedTuple):
+    """A secret in a text, from `start` to `end`."""
+
+    start: int
+    end: int
+    kind: str
+
+
+class Shape(NamedTuple):
+    """A secret that is known by itself; where the pattern has a group, that is the secret."""
+
+    kind: str
+    hints: tuple[str, ...]
+    """Any of these is in the text, or nothing is found."""
+    pattern: re.Pattern[str]
+    accepts: Callable[[str], bool] | None = None
+
+
+def _shape(kind: str, hints: str, pattern: str, accepts: Callable[[str], bool] | None = None) -> Shape:
+    return Shape(kind, tuple(hints.split()), re.compile(pattern), accepts)
+
+
+def _has_digit(text: str) -> bool:
+    return any(letter.isdigit() for letter in text)
+
+
+def _is_basic(text: str) -> bool:
+    """Does it decode to `user:password`?"""
+    try:
+        return b":" in b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except ValueError:
+        return False
+
+
+SHAPES = (
+    _shape("private-key", "PRIVATE", r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+           r"(?:(?!-----END)[A-Za-z0-9+/=\s:,.()-])*+(?:-----END [A-Z0-9 ]{0,40}-----)?"),
+    _shape("jwt", "eyJ", f"(?<!{RUN})eyJ{RUN}{{8,}}+\\.{RUN}{{8,}}+(?:\\.{RUN}*+)*+"),
+    _shape("anthropic-key", "sk-ant-", f"sk-ant-{RUN}{{8,}}"),
+    _shape("openai-key", "sk-", f"{ALONE}sk-{WORD}{RUN}{{15,}}", _has_digit),
+    _shape("llm-key", "gsk_ xai- pplx- r8_ nvapi- tvly- lsv2_ jina_ pcsk_ fw_ csk-",
+           f"{ALONE}(?:gsk_|xai-|pplx-|r8_|nvapi-|tvly-|lsv2_(?:pt|sk)_|jina_|pcsk_|fw_|csk-){RUN}{{16,}}", _has_digit),
+    _shape("huggingface-token", "hf_ api_org_", f"{ALONE}(?:hf|api_org)_{WORD}{{20,}}"),
+    _shape("google-key", "AIza ya29. GOCSPX- 1//0",
+           f"AIza{RUN}{{24,}}|ya29\\.{RUN}{{16,}}|GOCSPX-{RUN}{{16,}}|{ALONE}1//0{RUN}{{24,}}"),
+    _shape("aws-key", "AKIA ASIA ABIA ACCA A3T", f"{ALONE}(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{{12,}}", _has_digit),
+    _shape("azure-key", "AccountKey= SharedAccessKey= Q~ sig=",
+           r"(?:AccountKey|SharedAccessKey)=([A-Za-z0-9+/=%]{16,})|[?&]sig=([A-Za-z0-9%+/=]{16,})"
+           r"|(?<![\w.~-])([\w.~]{3}\dQ~[\w.~-]{16,})"),
+    _shape("github-token", "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_", f"(?:gh[pousr]_{WORD}{{16,}}|github_pat_{RUN}{{16,}})"),
+    _shape("gitlab-token", "glpat- gldt- glft- glsoat- glrt- glcbt- glimt- glptt- glagent- gloas- glffct- GR1348941",
+           f"gl(?:pat|dt|ft|soat|rt|cbt|imt|ptt|agent|oas|ffct)-[A-Za-z0-9_.-]{{16,}}|GR1348941{RUN}{{16,}}"),
+    _shape("slack-token", "xox xapp-", f"xox[abeoprs](?:\\.xox[bp])?-{RUN}{{8,}}|xapp-{RUN}{{8,}}"),
+    _shape("webhook", "/services/ /workflows/ /triggers/ /webhooks/ /webhookb2/",
+           r"hooks\.slack\.com/(?:services|workflows|triggers)/([\w/+-]{16,})"
+           r"|discord(?:app)?\.com/api/webhooks/(\d+/[\w-]{16,})|/webhookb2/([\w@/-]{16,})"),
+    _shape("stripe-key", "k_live_ k_test_ k_prod_ whsec_", f"{ALONE}(?:[rs]k_(?:live|test|prod)_|whsec_){WORD}{{10,}}"),
+    _shape("npm-token", "npm_", f"{ALONE}npm_{WORD}{{20,}}"),
+    _shape("pypi-token", "pypi-AgE", f"pypi-AgE{RUN}{{16,}}"),
+    _shape("sendgrid-key", "SG.", f"{ALONE}SG\\.{RUN}{{16,}}(?:\\.{RUN}*+)?"),
+    _shape("twilio-key", "SK AC", f"{ALONE}(?:SK|AC)[0-9a-f]{{32}}(?!{WORD})"),
+    _shape("telegram-token", ":A", f"(?<!\\d)\\d{{8,10}}:A{RUN}{{32,}}"),
+    _shape("discord-token", ".", f"(?<!{RUN})[MNO]{RUN}{{23,27}}+\\.{RUN}{{6}}\\.{RUN}{{27,}}"),
+    _shape("vault-token", "hvs. hvb. hvr.", f"{ALONE}hv[sbr]\\.{RUN}{{16,}}"),
+    _shape("age-key", "AGE-SECRET-KEY-1", "AGE-SECRET-KEY-1[A-Z0-9]{16,}"),
+    _shape("service-token",
+           "do?_v1_ doo_v1_ dop_v1_ dor_v1_ shpat_ shpca_ shppa_ shpss_ dapi sq0atp- sq0csp- PMAK- ntn_ lin_api_ figd_ ATATT3"
+           " sntrys_ sntryu_ rubygems_ dp.pt. glsa_ glc_ NRAK- sbp_ pscale_ dt0c01. xkeysib- pul- pnu_ ops_eyJ key-",
+           f"{ALONE}(?:do[opr]_v1_|shp(?:at|ca|pa|ss)_|dapi|sq0(?:atp|csp)-|PMAK-|ntn_|lin_api_|figd_|ATATT3|sntry[su]_"
+           f"|rubygems_|dp\\.pt\\.|glsa_|glc_|NRAK-|sbp_|pscale_(?:tkn|oauth|pw)_|dt0c01\\.|xkeysib-|pul-|pnu_|ops_(?=eyJ)"
+           f"|key-(?=[0-9a-f]{{32}}))[A-Za-z0-9_.=+/-]{{20,}}", _has_digit),
+    _shape("url-password", "://", r"""://[^\s/@:"'<>\\]*+:([^\s/"'<>\\]{1,512})@"""),
+    _shape("url-token", "://", r"""://([A-Za-z0-9_.~-]{20,256})@""", _has_digit),
+    _shape("basic-auth", "asic", r"(?i:\bbasic)[ \t]+([A-Za-z0-9+/]{8,}={0,2})", _is_basic),
+    _shape("basic-auth", "curl", r"""(?:^|\s)(?:-u|--user)[ =]{1,4}["']?[^\s:"']{1,256}+:([^\s"']+)"""),
+    _shape("bearer-token", "earer", r"(?i:\bbearer)[ \t]+([A-Za-z0-9._~+/=-]{8,})", _has_digit),
+)  # fmt: skip
+"""Secrets that are known by themselves. Where two find the same, the first has the word."""
+
+NAMES = ("password", "passwd", "passphrase", "passcode", "pwd", "secret", "api", "access", "private", "signing",
+         "encryption", "token", "credential", "cookie", "authorization", "connection")  # fmt: skip
+"""Without one of these, in small letters, nothing has a name that tells of a secret."""
+
+_PASSWORD = "pass(?:word|wd|phrase|code)|pwd"
+_SURE = (
+    f"{_PASSWORD}|secret|(?:api|access|secret|private|signing|encryption)[_ -]?key|credentials?|(?:set[_-]?)?cookies?"
+    "|(?:proxy[_-]?)?authorization|connection[_-]?string|(?:access|auth|refresh|id|session|bearer|api|bot|security)[_-]?token"
+)
+_ASSIGNED = re.compile(
+    f"(?P<name>{_SURE}|token)(?P<rest>[a-z0-9_-]{{0,40}})[\"'`\\])]{{0,3}}"
+    r"(?P<sign>\s{0,4}(?:=>|:=|==?|:|\bis\b:?)\s{0,4}|\s{1,4})(?:(?:bearer|basic|digest|token)\s{1,4})?"
+    r"""(?:"(?P<double>[^"\n]{1,256})|'(?P<single>[^'\n]{1,256})|`(?P<back>[^`\n]{1,256})"""
+    r"""|(?P<bare>[^\s"'`,;<>(){}\[\]|&]{1,256}))""",
+    re.IGNORECASE,
+)
+_REST = {"double": re.compile(r'[^"\n]*'), "single": re.compile(r"[^'\n]*"), "back": re.compile(r"[^`\n]*")}
+_REST_BARE = re.compile(r"""[^\s"'`,;<>(){}\[\]|&]*""")
+_KEY = re.compile(f"(?:^|[_. -])(?:(?P<sure>{_SURE})s?|token|auth|bearer|signature)$")
+_HUMP = re.compile("(?<=[a-z0-9])(?=[A-Z])")
+
+_UUID = re.compile("[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_HOLDS_NONE = re.compile(
+    r"(?:[*.x•_-]+|\.{3}|\$\{?\w+\}?|\{+[^{}]*\}+|<[^<>]*>|%[\w()]+s?|\[redacted:[^\]]*\].*"
+    r"|none|null|nil|true|false|undefined|string|str|int|bool|bytes|optional|required|hidden|masked|redacted|unknown|missing"
+    r"|empty|invalid|incorrect|wrong|expired|here|your\S*|self\.\S*|os\.\S*|process\.env\S*|get\S*|settings\.\S*|config\S*"
+    rf"|\S*(?:{_PASSWORD}|secret|api_?key|token)s?)[.:;,!?]*",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Values that stand for a secret instead of being one."""
+
+
+def looks_random(text: str, length: int = 8) -> bool:
+    """Is this rather made by a machine than written by a person? Node ids, numbers, paths and addresses are neither."""
+    if len(text) < length or not _has_digit(text) or not any(letter.isalpha() for letter in text):
+        return False
+    if _UUID.fullmatch(text) or "://" in text or text.startswith(("/", "./", "~/")):
+        return False
+    sample = text[:256]
+    parts = [sample.count(letter) / len(sample) for letter in set(sample)]
+    return -sum(part * log2(part) for part in parts) >= 2.5
+
+
+def kind_of_key(key: str) -> tuple[str, bool] | None:
+    """What the value of this key is: a kind, and whether that is sure. None: the key tells of no secret."""
+    if len(key) > 100:
+        return None
+    match = _KEY.search(_HUMP.sub("_", key).lower())
+    return None if match is None else (_kind(match[0]), match["sure"] is not None)
+
+
+def is_secret(value: str, sure: bool) -> bool:
+    """Is this the secret that its key promises?"""
+    if not value.strip() or _HOLDS_NONE.fullmatch(value):
+        return False
+    return sure or looks_random(value, 16)
+
+
+def find_shapes(text: str, shapes: tuple[Shape, ...]) -> Iterator[Found]:
+    """The secrets that are known by themselves."""
+    for shape in shapes:
+        if any(hint in text for hint in shape.hints):
+            for match in shape.pattern.finditer(text):
+                group = match.lastindex or 0
+                value = match[group]
+                if (shape.accepts is None or shape.accepts(value)) and not _HOLDS_NONE.fullmatch(value):
+                    yield Found(*match.span(group), shape.kind)
+
+
+def find_named(text: str) -> Iterator[Found]:
+    """The secrets that stand after a word for them."""
+    at = 0
+    while match := _ASSIGNED.search(text, at):
+        group = match.lastgroup or "bare"
+        start, end = match.span(group)
+        end = _REST.get(group, _REST_BARE).match(text, end).end() if end - start == 256 else end  # type: ignore[union-attr]
+        if _is_assigned(text, match, text[start:end], group != "bare"):
+            yield Found(start, end, _kind(match["name"].lower()))
+            at = end
+        else:
+            at = start
+
+
+def _is_assigned(text: str, match: re.Match[str], value: str, quoted: bool) -> bool:
+    if _HOLDS_NONE.fullmatch(value):
+        return False
+    name, sign = match["name"].lower(), match["sign"].strip().lower()
+    value = value if quoted else value.rstrip(".:!?")
+    if not sign:
+        if text[max(match.start() - 2, 0) : match.start()] != "--":
+            return looks_random(value, 16)
+        sign = "="
+    if re.fullmatch(_PASSWORD, name):
+        return quoted or (_has_digit(value) if sign.startswith("is") else len(value) >= 4)
+    if name == "token" or sign.startswith(("is", ":")) or (quoted and " " in value):
+        return looks_random(value) or (name != "token" and _UUID.fullmatch(value) is not None)
+    return len(value) >= 4
+
+
+def _kind(name: str) -> str:
+    name = name.strip("_. -")
+    if "pass" in name or "pwd" in name:
+        return "password"
+    for kind in ("cookie", "authorization", "token", "credential", "secret"):
+        if kind in name and not name.endswith("key"):
+            return kind
+    return "connection-string" if "connection" in name else "signature" if "sign" in name else "api-key"

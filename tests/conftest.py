@@ -1,0 +1,61 @@
+"""What many tests need: a real Redis, a file, and the events of a real run."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from hypothesis import HealthCheck, settings
+
+from store.cursor import Entry
+from store.events import StreamId
+from store.redis_server import RedisServer
+from tests.recorder import entry_of
+
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
+RECORDED = Path(__file__).parents[2] / "shared" / "data" / "recorded-run.entries.jsonl"
+"""100 events that a real agent published on 22 April 2025; not part of the project."""
+
+PATIENCE = 20.0
+"""Seconds after which what did not happen will not."""
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for the thing itself."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    """Where a file may be made."""
+    return tmp_path / "events.db"
+
+
+@pytest.fixture(scope="session")
+def session_redis() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_server(session_redis: RedisServer) -> RedisServer:
+    """A redis-server that holds nothing yet; do not stop it, others need it."""
+    with redis.Redis.from_url(session_redis.url) as client:
+        client.flushall()
+    return session_redis
+
+
+@pytest.fixture
+def recorded() -> list[Entry]:
+    """A real run, from the middle of its first step to the start of its sixteenth."""
+    if not RECORDED.exists():
+        pytest.skip("the recorded run is not here")
+    lines = map(json.loads, RECORDED.read_text("utf-8").splitlines())
+    return [entry_of(line["json_payload"].encode(), StreamId.parse(line["id"])) for line in lines]

@@ -1,0 +1,75 @@
+"""An ingester at work, and agents that publish: for tests with a real Redis."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+
+from store.cursor import Entry
+from store.ingest import Ingester
+from store.redis_server import RedisServer
+from tests.tables import query
+
+STREAM = "agent_events"
+
+
+def publish(server: RedisServer, entries: Iterable[Entry], ids: bool = False) -> None:
+    """As agents do; with the ids that the entries have, where that is asked for."""
+    with redis.Redis.from_url(server.url) as client:
+        pipe = client.pipeline(transaction=False)
+        for entry in entries:
+            pipe.xadd(STREAM, dict(entry.fields), id=str(entry.at) if ids else "*")
+        pipe.execute()
+
+
+def command(server: RedisServer, *words: str) -> object:
+    """Any other command to Redis."""
+    with redis.Redis.from_url(server.url) as client:
+        return client.execute_command(*words)
+
+
+def counts_entries(server: RedisServer) -> bool:
+    """Redis 7 and newer know how many entries a stream ever had."""
+    with redis.Redis.from_url(server.url) as client:
+        return int(client.info("server")["redis_version"].split(".")[0]) >= 7
+
+
+def number_stored(path: Path) -> int:
+    """How many events the file holds, as anybody may ask while it is being written."""
+    if not path.exists() or not query(path, "SELECT 1 FROM sqlite_master WHERE name = 'event'"):
+        return 0
+    count: int = query(path, "SELECT count(*) FROM event")[0][0]
+    return count
+
+
+def state_of_ingest(path: Path) -> str | None:
+    """What the ingester says of itself."""
+    if not path.exists() or not query(path, "SELECT 1 FROM sqlite_master WHERE name = 'stream'"):
+        return None
+    found = query(path, "SELECT state FROM stream")
+    return found[0][0] if found else None
+
+
+@contextmanager
+def ingesting(path: Path, url: str) -> Iterator[Ingester]:
+    """An ingester at work on a thread of its own, until the end of the block."""
+    ingester = Ingester(path, url, STREAM)
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            ingester.run()
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield ingester
+    finally:
+        ingester.stop()
+        thread.join()
+    if failures:
+        raise failures[0]

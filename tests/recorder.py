@@ -1,0 +1,228 @@
+"""A pretended agent for tests: each method publishes what a real one would, on a clock that ticks once an event."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Self
+
+from store.cursor import Entry
+from store.events import Event, StreamId, decode
+from store.fold import fold
+from store.state import RunState, empty
+
+START = datetime(2025, 4, 22, 17, 0, 0)
+Payload = dict[str, object]
+
+
+def body_of(event: object) -> bytes:
+    """Compact JSON, as agents publish it."""
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def entry_of(body: bytes, at: StreamId | int) -> Entry:
+    """The stream entry that carries this body."""
+    return Entry(at if isinstance(at, StreamId) else StreamId(at, 0), {b"json_payload": body})
+
+
+def events_of(entries: Iterable[Entry]) -> list[Event]:
+    """The events in these entries."""
+    return [decode(entry.fields[b"json_payload"], entry.at) for entry in entries]
+
+
+def state_of(entries: Iterable[Entry], run_id: str = "run") -> RunState:
+    """What these entries fold to, all of them being this run's."""
+    return fold(empty(run_id), events_of(entries))
+
+
+class Recorder:
+    """A run in the making: `Recorder().root("book").node("book", "plan").step("plan", "execute", after="FINISH")`.
+
+    `run_id` None: an agent of the time before runs had ids. `beside` another recorder: both publish to the same stream.
+    """
+
+    def __init__(self, run_id: str | None = "run", beside: "Recorder | None" = None, name: str | None = None) -> None:
+        self.run_id = run_id
+        self.entries: list[Entry] = [] if beside is None else beside.entries
+        self._name = name or run_id or "nameless"
+        self._published = 0
+        self._steps = 0
+        self._calls = 0
+        self._root = ""
+
+    @property
+    def events(self) -> list[Event]:
+        """What was published so far, decoded."""
+        return events_of(self.entries)
+
+    @property
+    def state(self) -> RunState:
+        """What was published so far, folded."""
+        return state_of(self.entries, self.run_id or "run")
+
+    def emit(self, event_type: str, payload: Mapping[str, object], **envelope: object) -> Self:
+        """Publish an event; `envelope` overrides its other fields."""
+        self._published += 1
+        now = START + timedelta(seconds=len(self.entries))
+        event = {
+            "event_id": f"{self._name}-{self._published}",
+            "timestamp": f"{now.isoformat(timespec='microseconds')}Z",
+            "event_type": event_type,
+            "payload": payload,
+            "run_id": self.run_id,
+            **envelope,
+        }
+        at = StreamId(int(now.replace(tzinfo=UTC).timestamp() * 1000) + 2, 0)
+        self.entries.append(entry_of(body_of(event), at))
+        return self
+
+    def nameless(self) -> Self:
+        """From here on, without a run id."""
+        self.run_id = None
+        return self
+
+    # The run
+
+    def run_started(self, mode: str = "report") -> Self:
+        return self.emit("run_started", {"input_data": {"filename": "goals.jsonl", "data": []}, "run_mode": mode})
+
+    def run_finished(self, **totals: object) -> Self:
+        return self.emit("run_finished", totals)
+
+    def run_error(self, error_type: str = "ValueError", message: str = "no such model") -> Self:
+        return self.emit("run_error", {"error_type": error_type, "error_message": message, "stack_trace": "Traceback"})
+
+    # Nodes
+
+    def root(self, node_id: str = "root", goal: str = "Write a book") -> Self:
+        self._root, self._steps = node_id, 0
+        return self.created(node_id, None, goal, nid="", layer=0)
+
+    def node(self, outer: str, node_id: str, goal: str = "Write a chapter", nid: str | None = None, layer: int = 1) -> Self:
+        return self.created(node_id, outer, goal, nid=node_id if nid is None else nid, layer=layer)
+
+    def created(self, node_id: str, outer: str | None, goal: str, nid: str = "0", layer: int = 1) -> Self:
+        """The context fields of a real node_created are the outer node's."""
+        context: Payload = {"step": 0, "action_name": "plan", "node_status": "READY", "node_next_status": "PLAN_DONE"}
+        payload: Payload = {
+            "node_id": node_id,
+            "node_nid": nid,
+            "node_type": "PLAN_NODE",
+            "task_type": "COMPOSITION",
+            "task_goal": goal,
+            "layer": layer,
+            "outer_node_id": outer,
+            "root_node_id": self._root if outer else "UNKNOWN",
+            "initial_parent_nids": [],
+        }
+        return self.emit("node_created", payload | (context if outer else {}))
+
+    def added(self, owner: str, *node_ids: str) -> Self:
+        for node_id in node_ids:
+            payload = {"graph_owner_node_id": owner, "added_node_id": node_id, "added_node_nid": node_id, "node_id": owner}
+            self.emit("node_added", payload | {"task_goal": "the owner's", "node_status": "READY"})
+        return self
+
+    def edge(self, owner: str, parent: str, child: str) -> Self:
+        payload = {"graph_owner_node_id": owner, "parent_node_id": parent, "child_node_id": child, "node_id": owner}
+        return self.emit("edge_added", payload | {"parent_node_nid": parent, "child_node_nid": child})
+
+    def built(self, owner: str, node_ids: Sequence[str]) -> Self:
+        payload = {"node_id": owner, "node_count": len(node_ids), "edge_count": 0, "node_ids": list(node_ids)}
+        return self.emit("inner_graph_built", payload)
+
+    def plan(self, outer: str, *node_ids: str) -> Self:
+        """All that is said when a plan is taken up, one child waiting for the other."""
+        self.emit("plan_received", {"node_id": outer, "raw_plan": [{"id": 1, "goal": "x"}] * len(node_ids)})
+        for node_id in node_ids:
+            self.node(outer, node_id)
+        self.added(outer, *node_ids)
+        for parent, child in pairwise(node_ids):
+            self.edge(outer, parent, child)
+        return self.built(outer, node_ids)
+
+    def status(self, node_id: str, new: str, old: str = "NOT_READY", goal: str = "Write a chapter") -> Self:
+        """The `task_goal` of a real node_status_changed is the stepped node's."""
+        payload = {"node_id": node_id, "node_goal": goal, "old_status": old, "new_status": new}
+        return self.emit("node_status_changed", payload | {"step": 0, "task_goal": "of the stepped node"})
+
+    def result(self, node_id: str, action: str, summary: str = '{"result": "done"}...') -> Self:
+        payload = {"node_id": node_id, "action_name": action, "result_summary": summary}
+        return self.emit("node_result_available", payload)
+
+    # Steps
+
+    def step_started(self, node_id: str, goal: str = "Write a chapter", step: int | None = None) -> Self:
+        self._steps = (self._steps if step is None else step) + 1
+        payload = {"step": self._steps - 1, "node_id": node_id, "node_goal": goal, "root_id": self._root or node_id}
+        return self.emit("step_started", payload)
+
+    def step_finished(self, node_id: str, action: str, after: str, step: int | None = None) -> Self:
+        number = self._steps - 1 if step is None else step
+        payload = {"step": number, "node_id": node_id, "action_name": action, "status_after": after}
+        return self.emit("step_finished", payload | {"duration_seconds": 0.5, "task_goal": "x"})
+
+    def step(self, node_id: str, action: str, after: str) -> Self:
+        return self.step_started(node_id).step_finished(node_id, action, after)
+
+    # Calls
+
+    def llm_started(self, node_id: str | None, call_id: str | None = None, agent: str = "SimpleExecutor") -> Self:
+        payload = {"agent_class": agent, "model": "gpt-4o-mini", "prompt_preview": "You are...", "prompt": []}
+        return self.emit("llm_call_started", payload | _known(node_id=node_id, call_id=call_id))
+
+    def llm_completed(
+        self,
+        node_id: str | None,
+        call_id: str | None = None,
+        tokens: tuple[int, int] | None = None,
+        error: str | None = None,
+        agent: str = "SimpleExecutor",
+    ) -> Self:
+        usage = None if tokens is None else {"prompt_tokens": tokens[0], "completion_tokens": tokens[1]}
+        payload = {
+            "agent_class": agent,
+            "model": "gpt-4o-mini",
+            "duration_seconds": 1.5,
+            "response": "Well.",
+            "result_summary": "Well....",
+        }
+        return self.emit(
+            "llm_call_completed", payload | _known(node_id=node_id, call_id=call_id, token_usage=usage, error=error)
+        )
+
+    def llm(self, node_id: str | None, tokens: tuple[int, int] | None = None, error: str | None = None) -> Self:
+        """A call and its answer, paired by an id."""
+        self._calls += 1
+        call_id = f"call-{self._calls}"
+        return self.llm_started(node_id, call_id).llm_completed(node_id, call_id, tokens, error)
+
+    def tool_invoked(self, node_id: str, call_id: str | None = None) -> Self:
+        payload = {"tool_name": "BingBrowser", "api_name": "run", "args_summary": "{'query': None}..."}
+        return self.emit("tool_invoked", payload | _known(node_id=node_id, tool_call_id=call_id))
+
+    def tool_returned(self, node_id: str, call_id: str | None = None, state: str = "SUCCESS") -> Self:
+        payload = {"tool_name": "BingBrowser", "api_name": "run", "state": state, "duration_seconds": 0.2}
+        return self.emit("tool_returned", payload | _known(node_id=node_id, tool_call_id=call_id))
+
+    def whole(self) -> Self:
+        """A short run from beginning to end: a plan of two, a search, a failed call, every node finished."""
+        self.run_started().root()
+        self.step_started("root").llm("root", tokens=(100, 20)).plan("root", "search", "write")
+        self.result("root", "plan").step_finished("root", "plan", after="PLAN_DONE")
+        self.step_started("root").status("search", "READY").step_finished("root", "prior_reflect", after="DOING")
+        self.step_started("search").tool_invoked("search", "t1").tool_returned("search", "t1").llm("search", (7, 3))
+        self.result("search", "execute").status("write", "NEED_UPDATE")
+        self.step_finished("search", "execute", after="NEED_POST_REFLECT")
+        self.step("search", "execute_post_reflect", after="FINISH").step("write", "update", after="READY")
+        self.step_started("write").llm("write", error="timeout").llm("write", tokens=(50, 900))
+        self.result("write", "execute").step_finished("write", "execute", after="NEED_POST_REFLECT")
+        self.step_started("write").status("root", "FINAL_TO_FINISH", old="DOING")
+        self.step_finished("write", "execute_post_reflect", after="FINISH")
+        self.step_started("root").result("root", "final_aggregate", '{"result": "The book"}...')
+        self.step_finished("root", "final_aggregate", after="NEED_POST_REFLECT")
+        return self.step("root", "planning_post_reflect", after="FINISH").run_finished(total_steps=0, total_nodes=0)
+
+
+def _known(**fields: object) -> Payload:
+    return {name: value for name, value in fields.items() if value is not None}

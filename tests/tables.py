@@ -1,0 +1,68 @@
+"""The rows of a file in terms of what they mean: keys, which depend on who came first, become names."""
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from store import database as db
+from store.cursor import Entry, follow
+from store.state import RunState
+from store.writer import Counts, Writer
+
+Row = tuple[Any, ...]
+
+_MEANING = {
+    "run": f"SELECT {db.RUN_FIELDS}, declared, generation, first_seq, last_seq, bytes FROM run",
+    "node": f"SELECT r.run_id, o.node_id, n.{', n.'.join(db.NODE_FIELDS.replace(' outer,', '').split(', '))}"
+    " FROM node n JOIN run r ON r.key = n.run LEFT JOIN node o ON o.key = n.outer",
+    "edge": f"SELECT r.run_id, e.{', e.'.join(db.EDGE_FIELDS.split(', '))} FROM edge e JOIN run r ON r.key = e.run",
+    "event": "SELECT e.seq, r.run_id, e.position, t.name, n.node_id, e.time, e.stream, e.ms, e.number, e.event_id,"
+    " e.identity, e.guessed, e.failed, e.old_status, e.status, e.facts FROM event e LEFT JOIN run r ON r.key = e.run"
+    " LEFT JOIN event_type t ON t.key = e.type LEFT JOIN node n ON n.key = e.node",
+    "body": "SELECT seq, crc, data FROM body",
+    "node_event": "SELECT r.run_id, n.node_id, x.n, x.seq FROM node_event x LEFT JOIN node n ON n.key = x.node"
+    " LEFT JOIN run r ON r.key = n.run",
+    "rejected": "SELECT stream, ms, number, reason, data FROM rejected",
+    "stream": "SELECT s.name, s.position, s.entry_crc, s.epoch, s.added, r.run_id, s.received, s.stored, s.duplicate,"
+    " s.rejected FROM stream s LEFT JOIN run r ON r.key = s.open_run",
+    "gap": "SELECT g.stream, r.run_id, g.seq, g.kind, g.lost, g.after, g.before, g.note FROM gap g"
+    " LEFT JOIN run r ON r.key = g.run",
+}
+
+
+def query(path: Path, sql: str, *parameters: object) -> list[Row]:
+    """What anybody with SQLite would get."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql, parameters).fetchall()
+
+
+def rows(path: Path, *tables: str) -> dict[str, list[Row]]:
+    """The rows of these tables, or of all."""
+    return {name: sorted(query(path, _MEANING[name]), key=repr) for name in tables or _MEANING}
+
+
+def states(path: Path) -> dict[str, RunState]:
+    """All runs of a file, as saved."""
+    with closing(sqlite3.connect(path)) as connection:
+        found = {}
+        for (run_id,) in connection.execute("SELECT run_id FROM run").fetchall():
+            key, _, *run = connection.execute(db.SELECT_RUN, (run_id,)).fetchone()
+            nodes = connection.execute(db.SELECT_NODES, (key,)).fetchall()
+            found[run_id] = db.state_from_rows(run, nodes, connection.execute(db.SELECT_EDGES, (key,)))
+    return found
+
+
+def store(path: Path, entries: Sequence[Entry], size: int = 1_000, stream: str = "agent_events") -> Counts:
+    """Write these entries as ingest would that reads so many at a time."""
+    counts = Counts()
+    with Writer(path) as writer:
+        key = writer.stream(stream)
+        cursor = writer.cursor(key)
+        for start in range(0, len(entries), size):
+            batch = entries[start : start + size]
+            after = follow(cursor, batch)
+            counts.add(writer.append(batch, key, cursor, after))
+            cursor = after
+    return counts

@@ -1,0 +1,186 @@
+"""The file: made when it is not there, refused when it is not ours, and never overwritten."""
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from store.database import APPLICATION_ID, VERSION, check_readable, connect_writer
+from store.errors import FileError, FileForeign, FileMissing, FileNewer
+from store.reader import Reader
+from store.writer import Writer
+from tests.recorder import Recorder
+from tests.tables import query, states, store
+
+
+def foreign(path: Path) -> None:
+    """A database of another program."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE bookmarks (url TEXT)")
+
+
+def marked(path: Path) -> None:
+    """A database of another program that marks its files, with nothing in it yet."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA application_id = 1196444487")
+
+
+def newer(path: Path) -> None:
+    store(path, Recorder().whole().entries)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(b"Dear diary, " * 1_000)
+
+
+def broken_header(path: Path) -> None:
+    store(path, Recorder().whole().entries)
+    path.write_bytes(path.read_bytes().replace(b"SQLite format 3", b"SQLite format 4"))
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "message"),
+    [
+        (foreign, FileForeign, "is a database of another program; name another file with --db"),
+        (marked, FileForeign, "is a database of another program; name another file with --db"),
+        (newer, FileNewer, f"was written by a newer treetop .file version {VERSION + 1}, ours {VERSION}.; update treetop"),
+        (garbage, FileForeign, "is not a treetop file, or is damaged .file is not a database.; name another file"),
+        (broken_header, FileForeign, "is not a treetop file, or is damaged"),
+    ],
+)  # fmt: skip
+def test_what_is_not_ours_is_refused_and_left_as_it_is(
+    db: Path, make: Callable[[Path], None], kind: type[FileError], message: str
+) -> None:
+    make(db)
+    before = db.read_bytes()
+    with pytest.raises(kind, match=message):
+        Writer(db)
+    with pytest.raises(kind, match=message):
+        asyncio.run(Reader(db).__aenter__())
+    assert db.read_bytes() == before
+
+
+def test_a_new_file_is_marked_as_ours(db: Path) -> None:
+    with Writer(db):
+        pass
+    assert query(db, "PRAGMA application_id") == [(APPLICATION_ID,)]
+    assert query(db, "PRAGMA user_version") == [(VERSION,)]
+    assert query(db, "PRAGMA journal_mode") == [("wal",)]
+    assert query(db, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_commit_survives_a_power_cut(db: Path) -> None:
+    with closing(connect_writer(db)) as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+
+
+def test_an_empty_file_becomes_ours(db: Path) -> None:
+    db.touch()
+    store(db, Recorder().root().entries)
+    assert set(states(db)) == {"run"}
+
+
+def test_a_file_that_was_cut_short_is_no_reason_to_crash(db: Path) -> None:
+    store(db, Recorder().whole().entries)
+    db.write_bytes(db.read_bytes()[: db.stat().st_size // 2])
+    before = db.read_bytes()
+    with pytest.raises(FileError, match="malformed"), Writer(db) as writer:
+        writer.append(Recorder("other").root().entries)
+    assert db.read_bytes() == before
+
+
+def test_a_file_that_is_not_there_can_not_be_read(db: Path) -> None:
+    with pytest.raises(FileMissing, match="there is no such file; start `treetop` or `treetop ingest` to make it"):
+        check_readable(db)
+    assert not db.exists()
+
+
+def test_an_empty_file_can_not_be_read_yet(db: Path) -> None:
+    db.touch()
+    with pytest.raises(FileMissing, match="is still empty"):
+        check_readable(db)
+    assert db.read_bytes() == b""
+
+
+def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    path = tmp_path / "no" / "events.db"
+    with pytest.raises(FileMissing, match=r"there is no folder .*no; make it, or name another file"):
+        connect_writer(path)
+    with pytest.raises(FileMissing, match="there is no such file"):
+        check_readable(path)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="can not be opened for writing"):
+        connect_writer(tmp_path)
+    with pytest.raises(FileMissing, match="there is no such file"):
+        check_readable(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["with space.db", "100%.db", "what?.db", "a#b.db", "ünï.db"])
+def test_a_file_may_have_any_name(tmp_path: Path, name: str) -> None:
+    store(tmp_path / name, Recorder().root().entries)
+    check_readable(tmp_path / name)
+    assert name in {path.name for path in tmp_path.iterdir()}
+
+
+TRY = """
+import asyncio, sys
+from pathlib import Path
+from store.errors import FileError
+from store.reader import Reader
+from store.writer import Writer
+path = Path(sys.argv[1])
+try:
+    Writer(path)
+except FileError as error:
+    print(error)
+async def read():
+    async with Reader(path) as reader:
+        print(len(await reader.runs()), "runs")
+asyncio.run(read())
+"""
+
+
+@pytest.mark.parametrize(
+    ("closed", "told"),
+    [
+        ("events.db", "{0}: may only be read; name another file with --db\n1 runs\n"),
+        (".", "{0}: can not be used (attempt to write a readonly database)\n1 runs\n"),
+    ],
+    ids=["file", "folder"],
+)
+def test_what_may_not_be_written_can_be_read(db: Path, closed: str, told: str) -> None:
+    store(db, Recorder().root().entries)
+    before = db.read_bytes()
+    humbly: tuple[str, ...] = ()
+    if os.geteuid() == 0:  # the superuser may write everywhere
+        if shutil.which("setpriv") is None:
+            pytest.skip("needs setpriv")
+        humbly = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
+    target = db.parent / closed
+    mode = target.stat().st_mode
+    target.chmod(mode & ~0o222)
+    try:
+        done = subprocess.run([*humbly, sys.executable, "-c", TRY, str(db)], capture_output=True, text=True, check=True)
+    finally:
+        target.chmod(mode)
+    assert done.stdout == told.format(db)
+    assert db.read_bytes() == before
+
+
+async def test_a_reader_can_not_write(db: Path) -> None:
+    store(db, Recorder().whole().entries)
+    async with Reader(db) as reader:
+        with pytest.raises(FileError, match="attempt to write a readonly database"):
+            await reader._rows("DELETE FROM run")
+    assert set(states(db)) == {"run"}

@@ -1,0 +1,213 @@
+"""Writing: rows are the fold of the events, each event is stored once, and nothing is lost on the way."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from store.cursor import Cursor, Entry, follow
+from store.errors import Fenced, FileError
+from store.events import StreamId
+from store.fold import fold
+from store.state import empty
+from store.writer import Writer
+from tests.recorder import Recorder, body_of, entry_of, events_of, state_of
+from tests.strategies import streams
+from tests.tables import query, rows, states, store
+
+laws = settings(max_examples=settings().max_examples // 4)
+"""Each example writes a file or several."""
+
+
+def written(entries: list[Entry], size: int, restarts: bool = False) -> dict[str, list[tuple[object, ...]]]:
+    """The rows that come of these entries, written so many at a time, by one writer or by one after the other."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "events.db"
+        parts = [entries[start : start + size] for start in range(0, len(entries), size)] if restarts else [entries]
+        for part in parts or [[]]:
+            store(path, part, size)
+        return rows(path)
+
+
+# Rows are the fold
+
+
+@laws
+@given(streams("run"))
+def test_what_is_saved_is_the_fold_of_what_was_published(entries: list[Entry]) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "events.db"
+        store(path, entries)
+        assert states(path) == ({"run": state_of(entries)} if entries else {})
+
+
+@laws
+@given(streams("run"), st.data())
+def test_a_saved_run_can_be_folded_on(entries: list[Entry], data: st.DataObject) -> None:
+    cut = data.draw(st.integers(0, len(entries)))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "events.db"
+        store(path, entries[:cut])
+        saved = states(path).get("run", empty("run"))
+    assert fold(saved, events_of(entries[cut:])) == state_of(entries)
+
+
+@laws
+@given(streams(None, None, "A", "B", max_size=40))
+def test_how_many_are_written_at_a_time_makes_no_difference(entries: list[Entry]) -> None:
+    at_once = written(entries, 1_000)
+    assert written(entries, 1) == at_once
+    assert written(entries, 7) == at_once
+    assert written(entries, 4, restarts=True) == at_once
+
+
+@laws
+@given(streams("A", "B", None), st.data())
+def test_what_is_delivered_again_changes_nothing(entries: list[Entry], data: st.DataObject) -> None:
+    again = data.draw(st.lists(st.sampled_from(entries))) if entries else []
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "events.db"
+        store(path, entries)
+        before = rows(path, "run", "node", "edge", "event", "body", "node_event", "rejected")
+        counts = store(path, again)
+        assert (counts.duplicate, counts.stored) == (len(again), 0)
+        assert rows(path, *before) == before
+
+
+@laws
+@given(streams("A", "B"))
+def test_runs_on_one_stream_do_not_touch_each_other(entries: list[Entry]) -> None:
+    mine = [entry for entry in entries if b'"run_id":"A"' in entry.fields[b"json_payload"]]
+    with TemporaryDirectory() as folder:
+        store(Path(folder) / "both.db", entries)
+        assert states(Path(folder) / "both.db").get("A", empty("A")) == state_of(mine, "A")
+
+
+def test_two_runs_may_have_the_same_nodes(db: Path) -> None:
+    first = Recorder("A").whole()
+    store(db, Recorder("B", beside=first).root().node("root", "write", "Write another book").entries)
+    found = states(db)
+    assert (found["A"].nodes["write"].status, found["B"].nodes["write"].status) == ("FINISH", "NOT_READY")
+    assert query(db, "SELECT count(*) FROM node WHERE node_id = 'write'") == [(2,)]
+
+
+def test_nodes_come_back_in_the_order_in_which_they_were_named(db: Path) -> None:
+    recorder = Recorder().built("owner", ["z", "a", "m", "b"])
+    store(db, recorder.entries)
+    assert list(states(db)["run"].nodes) == list(recorder.state.nodes) == ["owner", "z", "a", "m", "b"]
+
+
+# Nothing is lost
+
+
+@laws
+@given(
+    st.lists(
+        st.binary(max_size=40)
+        | st.sampled_from([body_of({"event_type": "x", "payload": {}, "event_id": n}) for n in range(3)])
+    )
+)
+def test_what_was_received_is_stored_or_repeated_or_rejected(bodies: list[bytes]) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "events.db"
+        counts = store(path, [entry_of(body, number) for number, body in enumerate(bodies, 1)], size=3)
+        assert counts.received == len(bodies) == counts.stored + counts.duplicate + counts.rejected
+        kept = query(path, "SELECT count(*) FROM body"), query(path, "SELECT count(*) FROM rejected")
+        assert kept == ([(counts.stored,)], [(counts.rejected,)])
+        totals = (counts.received, counts.stored, counts.duplicate, counts.rejected)
+        assert query(path, "SELECT received, stored, duplicate, rejected FROM stream") == [totals]
+
+
+def test_rejected_bytes_are_kept_as_they_are(db: Path) -> None:
+    bad = b'{"event_type":"x\xff\x00'
+    store(db, [entry_of(bad, 5)])
+    assert query(db, "SELECT ms, number, reason, data FROM rejected") == [(5, 0, "not UTF-8: byte 16 is 0xff", bad)]
+
+
+def test_an_entry_without_event_is_rejected_with_its_fields(db: Path) -> None:
+    store(db, [Entry(StreamId(5, 0), {b"payload": b"{}", b"kind": b"\xff"})])
+    reason = "no field json_payload (fields: payload, kind)"
+    assert query(db, "SELECT reason, data FROM rejected") == [(reason, b"{b'payload': b'{}', b'kind': b'\\xff'}")]
+
+
+def test_bodies_are_kept_byte_for_byte(db: Path) -> None:
+    body = b'{ "event_type" : "note", "payload": {"node_id": "a\\u0000b", "q": "\\ud83c\\udf33"}, "more": 1.50 }\n'
+    store(db, [entry_of(body, 5)])
+    assert query(db, "SELECT data FROM body") == [(body,)]
+    assert query(db, "SELECT node_id, json_extract(payload, '$.q') FROM events") == [("a\0b", "🌳")]
+
+
+def test_a_goal_of_a_million_letters_is_a_goal(db: Path) -> None:
+    store(db, Recorder().root(goal="ä" * 1_000_000).entries)
+    assert states(db)["run"].run.goal == "ä" * 1_000_000
+
+
+def test_numbers_past_all_bounds_do_not_stop_the_writer(db: Path) -> None:
+    usage = {"prompt_tokens": 2**63 - 1, "completion_tokens": -(2**63)}
+    recorder = Recorder().root()
+    for _ in range(2):
+        recorder.emit("llm_call_completed", {"node_id": "root", "token_usage": usage, "duration_seconds": 1e15})
+        recorder.emit("step_finished", {"node_id": "root", "duration_seconds": 1e15})
+    far = StreamId(2**64 - 1, 2**64 - 1)
+    counts = store(db, [*recorder.entries, entry_of(body_of({"event_type": "x", "payload": {}}), far), entry_of(b"", far)])
+    assert (counts.stored, counts.rejected) == (6, 1)
+    assert query(db, "SELECT tokens_in, tokens_out FROM runs WHERE run_id = 'run'") == [(2**63 - 1, -(2**63))]
+    assert query(db, "SELECT position FROM stream") == [(str(far),)]
+
+
+def test_ids_are_unique_within_a_run_only(db: Path) -> None:
+    entries = Recorder("A", name="same").root().entries + Recorder("B", name="same").root().entries
+    assert store(db, entries).stored == 2
+
+
+# Two at once
+
+
+def test_rows_and_position_are_written_together_or_not_at_all(db: Path) -> None:
+    entries = Recorder().whole().entries
+    with Writer(db) as writer:
+        key = writer.stream("agent_events")
+        before = writer.cursor(key)
+        with closing(sqlite3.connect(db)) as saboteur:
+            saboteur.execute("CREATE TRIGGER full BEFORE INSERT ON edge BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
+        with pytest.raises(FileError, match=r"nothing was written \(disk is full"):
+            writer.append(entries, key, before, follow(before, entries))
+        assert writer.cursor(key) == before
+        assert not any(rows(db, "run", "node", "event", "body", "rejected").values())
+        with closing(sqlite3.connect(db)) as saboteur:
+            saboteur.execute("DROP TRIGGER full")
+        assert writer.append(entries, key, before, follow(before, entries)).stored == len(entries)
+
+
+def test_of_two_writers_at_the_same_position_one_is_fenced_off(db: Path) -> None:
+    entries = Recorder().whole().entries
+    with Writer(db) as first, Writer(db) as second:
+        key = first.stream("agent_events")
+        before = second.cursor(key)
+        first.append(entries[:10], key, before, follow(before, entries[:10]))
+        with pytest.raises(Fenced, match="another ingester moved on from entry 0-0"):
+            second.append(entries, key, before, follow(before, entries))
+        at = second.cursor(key)
+        assert second.append(entries[10:], key, at, follow(at, entries[10:])).stored == len(entries) - 10
+    assert states(db)["run"] == state_of(entries)
+
+
+def test_writers_that_take_turns_see_what_the_other_wrote(db: Path) -> None:
+    entries = Recorder().whole().entries
+    with Writer(db) as first, Writer(db) as second:
+        for number, entry in enumerate(entries):
+            (first, second)[number % 2].append([entry])
+    assert states(db)["run"] == state_of(entries)
+
+
+def test_the_same_position_in_another_epoch_is_another_position(db: Path) -> None:
+    with Writer(db) as writer:
+        key = writer.stream("agent_events")
+        writer.append([], key, Cursor(), Cursor(epoch=1, added=0, server="s"))
+        with pytest.raises(Fenced):
+            writer.append([], key, Cursor(), Cursor())
+        assert writer.cursor(key) == Cursor(epoch=1, added=0, server="s")
