@@ -28,6 +28,7 @@ class Arrived(Struct):
 
     seq: int
     event: Event
+    mentions: tuple[str, ...]
     stream: int | None
     at: StreamId
     body: bytes
@@ -168,7 +169,7 @@ class Projection:
 
     def _write_mentions(self, run: OpenRun, items: Iterable[Arrived], key_of: Callable[[str], int]) -> None:
         """Number the events that name a node. The state counted them already; so count back from there."""
-        named = [(node_id, item.seq) for item in items for node_id in item.event.facts.mentions]
+        named = [(node_id, item.seq) for item in items for node_id in item.mentions]
         left: dict[str, int] = {}
         rows = []
         for node_id, seq in reversed(named):
@@ -238,7 +239,7 @@ class Projection:
             " WHERE e.run = ? AND e.position < 0 AND e.seq > ? ORDER BY e.position DESC LIMIT ?",
             (run, after, CHUNK),
         ).fetchall()
-        return [
-            Arrived(seq, Event(event_id, name, time, None, decode_facts(name, facts)), None, StreamId(0, 0), b"", 0, 0)
-            for seq, name, time, event_id, facts in rows
+        events = [
+            (seq, Event(event_id, name, time, None, decode_facts(name, facts))) for seq, name, time, event_id, facts in rows
         ]
+        return [Arrived(seq, event, event.facts.mentions, None, StreamId(0, 0), b"", 0, 0) for seq, event in events]

@@ -116,8 +116,14 @@ _ASSIGNED = re.compile(
     r"""|(?P<bare>[^\s"'`,;<>(){}\[\]|&]{1,256}))""",
     re.IGNORECASE,
 )
-_REST = {"double": re.compile(r'[^"\n]*'), "single": re.compile(r"[^'\n]*"), "back": re.compile(r"[^`\n]*")}
-_REST_BARE = re.compile(r"""[^\s"'`,;<>(){}\[\]|&]*""")
+_RESTS = {
+    "double": re.compile(r'[^"\n]*'),
+    "single": re.compile(r"[^'\n]*"),
+    "back": re.compile(r"[^`\n]*"),
+    "bare": re.compile(r"""[^\s"'`,;<>(){}\[\]|&]*"""),
+}
+"""How a value goes on that is longer than what was needed to tell it for a secret."""
+_SIGN = re.compile("[=:]")
 _KEY = re.compile(f"(?:^|[_. -])(?:(?P<sure>{_SURE})s?|token|auth|bearer|signature)$")
 _HUMP = re.compile("(?<=[a-z0-9])(?=[A-Z])")
 
@@ -174,11 +180,13 @@ def find_named(text: str) -> Iterator[Found]:
     at = 0
     while match := _ASSIGNED.search(text, at):
         group = match.lastgroup or "bare"
-        start, end = match.span(group)
-        end = _REST.get(group, _REST_BARE).match(text, end).end() if end - start == 256 else end  # type: ignore[union-attr]
-        if _is_assigned(text, match, text[start:end], group != "bare"):
-            yield Found(start, end, _kind(match["name"].lower()))
-            at = end
+        start, value = match.start(group), match[group]
+        if value.count("=") + value.count(":") > 4:  # rather a row of further assignments
+            value = _SIGN.split(value, maxsplit=1)[0]
+        if _is_assigned(text, match, value, group != "bare"):
+            rest = _RESTS[group].match(text, match.end(group))
+            at = match.end(group) if rest is None else rest.end()
+            yield Found(start, at, _kind(match["name"].lower()))
         else:
             at = start
 

@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
+from typing import TypeVar
 from zlib import crc32
 
 from msgspec import Struct
@@ -22,8 +23,13 @@ from store.errors import Fenced, FileError, RunUnknown
 from store.events import Event, StreamId, Unreadable, decode
 from store.projection import Arrived, Projection
 
+T = TypeVar("T")
+
 KNOWN_HOMES = 1_000_000
 """Of how many nodes the run is remembered without asking the file."""
+
+ASKED_AT_ONCE = 500
+"""Values that are looked up by one statement."""
 
 DELETED_AT_ONCE = 10_000
 """Rows that a deletion takes in one transaction."""
@@ -60,8 +66,8 @@ class Writer:
         self._db = db.connect_writer(path)
         self._data_version = -1
         self._projection = Projection(self._db)
-        self._homes: dict[str, str] = {}
-        """Of nodes heard of: the newest run that knows each."""
+        self._homes: dict[str, str | None] = {}
+        """Of nodes heard of: the newest run that knows each, None where no run does."""
         self._guesses: dict[str, bool] = {}
         """Of runs heard of: does it hold events that were published without a run?"""
 
@@ -207,7 +213,7 @@ class Writer:
                 self._reject(stream, entry.at, str(error), data)
                 counts.rejected += 1
             else:
-                yield Arrived(0, event, stream, entry.at, body, crc32(body), _identity(event))
+                yield Arrived(0, event, event.facts.mentions, stream, entry.at, body, crc32(body), _identity(event))
 
     def _reject(self, stream: int | None, at: StreamId, reason: str, data: bytes) -> None:
         self._db.execute(
@@ -218,9 +224,7 @@ class Writer:
     def _without_duplicates(self, good: list[Arrived], counts: Counts) -> list[Arrived]:
         """Leave out what is in the file already. The same id with other content is not the same event: rejected."""
         known: dict[int, list[tuple[str, int]]] = {}
-        identities = [item.identity for item in good]
-        for at in range(0, len(identities), 500):
-            part = identities[at : at + 500]
+        for part in batched((item.identity for item in good), ASKED_AT_ONCE):
             marks = ",".join("?" * len(part))
             for identity, event_id, crc in self._db.execute(
                 "SELECT e.identity, e.event_id, b.crc FROM event e JOIN body b ON b.seq = e.seq"
@@ -246,6 +250,7 @@ class Writer:
         """Find the run of each event, then write run by run."""
         if not items:
             return
+        self._learn_homes(items)
         latest = self._latest(stream)
         pending: dict[str, list[Arrived]] = {}
 
@@ -259,19 +264,24 @@ class Writer:
             self._projection.open(run_id)  # runs are numbered in the order in which they are heard of
             if event.run_id is None:
                 self._guesses[run_id] = True
-            else:
-                for node_id in event.facts.mentions:
-                    home = self._home_of(node_id)
-                    if home is not None and home != run_id and self._has_guesses(home):
-                        self._write(pending)
-                        self._bring_home(node_id, home, run_id)
-            for node_id in event.facts.mentions:
-                self._settle(node_id, run_id)
+            if any(self._homes.get(node_id) != run_id for node_id in item.mentions):
+                self._claim(item, run_id, pending)
             pending.setdefault(run_id, []).append(item)
         self._write(pending)
         if stream is not None and latest is not None:
             key = self._projection.open(latest).key
             self._db.execute("UPDATE stream SET open_run = ? WHERE key = ?", (key, stream))
+
+    def _claim(self, item: Arrived, run_id: str, pending: dict[str, list[Arrived]]) -> None:
+        """The event names nodes that this run was not known to have."""
+        if item.event.run_id is not None:
+            for node_id in item.mentions:
+                home = self._home_of(node_id)
+                if home is not None and home != run_id and self._has_guesses(home):
+                    self._write(pending)
+                    self._bring_home(node_id, home, run_id)
+        for node_id in item.mentions:
+            self._settle(node_id, run_id)
 
     def _write(self, pending: dict[str, list[Arrived]]) -> None:
         for run_id, items in pending.items():
@@ -290,16 +300,24 @@ class Writer:
 
     def _home_of(self, node_id: str) -> str | None:
         """The newest run that knows the node."""
-        home = self._homes.get(node_id)
-        if home is None:
-            row = self._db.execute(
-                "SELECT r.run_id FROM node n JOIN run r ON r.key = n.run WHERE n.node_id = ?"
-                " AND r.generation >= 0 ORDER BY n.run DESC LIMIT 1",
-                (node_id,),
-            ).fetchone()
-            if row is not None:
-                home = self._homes[node_id] = row[0]
-        return home
+        if node_id not in self._homes:
+            self._ask_homes([node_id])
+        return self._homes[node_id]
+
+    def _learn_homes(self, items: Iterable[Arrived]) -> None:
+        """Ask the file at once for the homes of all nodes that these events name."""
+        named = {node_id for item in items for node_id in item.mentions} - self._homes.keys()
+        for part in batched(named, ASKED_AT_ONCE):
+            self._ask_homes(part)
+
+    def _ask_homes(self, node_ids: Sequence[str]) -> None:
+        self._homes.update(dict.fromkeys(node_ids))
+        marks = ",".join("?" * len(node_ids))
+        sql = (
+            "SELECT n.node_id, r.run_id FROM node n JOIN run r ON r.key = n.run"
+            f" WHERE n.node_id IN ({marks}) AND r.generation >= 0 ORDER BY n.run"
+        )
+        self._homes.update(self._db.execute(sql, node_ids))
 
     def _settle(self, node_id: str, run_id: str) -> None:
         """This run knows the node, too."""
@@ -374,6 +392,13 @@ def _delete_parts(connection: sqlite3.Connection, run: int) -> None:
     connection.execute("UPDATE gap SET run = NULL WHERE run = ?", (run,))
     connection.execute("DELETE FROM run WHERE key = ?", (run,))
     connection.execute("COMMIT")
+
+
+def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The values in lists of this size, the last one shorter."""
+    rest = iter(values)
+    while part := list(islice(rest, size)):
+        yield part
 
 
 def _identity(event: Event) -> int:
