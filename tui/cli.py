@@ -57,14 +57,17 @@ class RunOrCommand(click.Group):
     """A group whose first word may also be the name of a run: `treetop latest` opens it."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = list(args)
         rest = super().parse_args(ctx, args)
         words = [*ctx._protected_args, *ctx.args]
-        if words and words[0] not in self.commands:
-            ctx.obj = words[0]
-            if len(words) > 1:
-                raise click.UsageError(f"no such command: {words[0]}; a run's name stands alone", ctx)
-            ctx._protected_args, ctx.args = [], []
-        return rest
+        if not words or words[0] in self.commands:
+            return rest
+        if ctx.obj is not None:
+            raise click.UsageError(f"{words[0]!r} is neither a command nor an option; a run's name stands alone", ctx)
+        ctx.obj = words[0]  # options may also follow it
+        ctx._protected_args, ctx.args = [], []
+        del given[len(given) - len(words)]
+        return self.parse_args(ctx, given)
 
 
 @click.group(
@@ -261,6 +264,37 @@ def _amount(text: str | None, units: dict[str, int]) -> int | None:
         raise click.UsageError(
             f"{text!r} is not a number with one of {', '.join(units)}", click.get_current_context()
         ) from None
+
+
+@treetop.command()
+@click.argument("run")
+@_db
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to; packed when it ends in .gz.  [default: standard output]",
+)
+@click.option("--redact/--no-redact", default=True, show_default=True, help="Take out keys, tokens and passwords.")
+def export(run: str, db: Path, output: Path | None, redact: bool) -> None:
+    """Write RUN (an id, the beginning of one, or `latest`) to one file: JSON Lines, every event as published."""
+    from tui.transfer import save
+
+    click.echo(save(db, _read(db, lambda reader: reader.resolve(run)), output, redact), err=True)
+
+
+@treetop.command("import")
+@click.argument("source", metavar="FILE")
+@_db
+def import_(source: str, db: Path) -> None:
+    """Take in what `treetop export` wrote, or the database of a reference server; FILE may be - for standard input.
+
+    What is there already is left alone: the same file twice changes nothing. Others may be writing meanwhile.
+    """
+    from tui.transfer import load
+
+    click.echo(load(db, source))
 
 
 @treetop.command()

@@ -106,11 +106,15 @@ def _status_line(stored: Stored, glyphs: Glyphs) -> Line:
 
 
 def _text(value: object) -> str:
-    return clean(value if isinstance(value, str) else _json(value, None), 4_000)
+    return clean(_string(value), 4_000)
 
 
 def _long(value: object) -> list[Line]:
     return prose(value if isinstance(value, str) else _json(value))
+
+
+def _string(value: object) -> str:
+    return value if isinstance(value, str) else _json(value, None)
 
 
 def _json(value: object, indent: int | None = 2) -> str:
@@ -143,12 +147,12 @@ def _tasks(tasks: object, depth: int) -> Iterable[Line]:
         if not isinstance(task, dict):
             yield line("  " * depth + _text(task))
             continue
-        kind = str(task.get("task_type", "?"))
+        kind = _text(task.get("task_type", "?"))
         role = next((role for name, role in TASKS.values() if name == kind), "text")
         needs = task.get("dependency") or []
-        after = f"  after {_text(', '.join(map(str, needs)))}" if isinstance(needs, list) and needs else ""
+        after = f"  after {', '.join(map(_text, needs))}" if isinstance(needs, list) and needs else ""
         length = f"  {_text(task['length'])}" if task.get("length") else ""
-        name = clean(str(task.get("id", "")), 12)
+        name = clean(_string(task.get("id", "")), 12)
         lead = f"{'  ' * depth}{name:<5} "
         yield Line(
             (
@@ -221,7 +225,7 @@ def _summary_text(payload: Payload) -> str:
 
 
 def _created(payload: Payload) -> list[Line]:
-    name, role = task_name(str(payload.get("task_type")))
+    name, role = task_name(_string(payload.get("task_type", "?")))
     declared = payload.get("initial_parent_nids")
     lines = [
         fact("kind", _text(payload.get("node_type", "?"))),
@@ -234,7 +238,7 @@ def _created(payload: Payload) -> list[Line]:
 
 
 def _error(payload: Payload) -> list[Line]:
-    lines = [*heading(_text(payload.get("error_type", "Error"))), *prose(str(payload.get("error_message", "")), "failed")]
+    lines = [*heading(_text(payload.get("error_type", "Error"))), *prose(_string(payload.get("error_message", "")), "failed")]
     return [*lines, *_section("Stack trace", payload.get("stack_trace")), *_section("Context", payload.get("context"))]
 
 

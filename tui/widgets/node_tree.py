@@ -117,7 +117,7 @@ class NodeTree(Rows):
         self.set_reactive(Rows.cursor, index or 0)
         self.changed()
         if index is not None and index - at != self.scroll_offset.y and self.is_mounted:
-            self.scroll_to(y=max(index - at, 0), animate=False)
+            self.scroll_to_row(index - at)
 
     def _visible(self, node_id: str | None) -> int | None:
         """The row of a node, or of the collapsed node that hides it."""

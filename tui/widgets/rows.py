@@ -159,9 +159,13 @@ class Rows(ScrollView, can_focus=True):
         """Scroll as little as needed for the row to be on the screen."""
         height, top = self.scrollable_content_region.height, self.scroll_offset.y
         if height and index < top:
-            self.scroll_to(y=index, animate=False)
+            self.scroll_to_row(index)
         elif height and index >= top + height:
-            self.scroll_to(y=index - height + 1, animate=False)
+            self.scroll_to_row(index - height + 1)
+
+    def scroll_to_row(self, index: int) -> None:
+        """Let this row be the topmost, or one as near to it as there is."""
+        self.scroll_to(y=max(index, 0), animate=False, force=True)  # a bar that rows just made necessary is not there yet
 
     def go(self, index: int) -> None:
         """Move the cursor as the user does."""

@@ -40,7 +40,7 @@ class RunHeader(Widget):
         self._glyphs = glyphs
 
     def render(self) -> RenderResult:
-        run, width = self.run, self.size.width - 2
+        run, width = self.run, self.size.width
         if run is None:
             return "reading" + self._glyphs("more")
         silent = summary.silence(run, self.now) is not None

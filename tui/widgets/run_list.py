@@ -23,10 +23,10 @@ COLUMNS = (
     Column("bar", "", 12, needs=110),
     Column("nodes", "NODES", 9, right=True),
     Column("time", "TIME", 7, right=True),
-    Column("events", "EVENTS", 6, right=True, needs=96),
+    Column("events", "EVENTS", 7, right=True, needs=96),
     Column("llm", "LLM", 5, right=True, needs=96),
     Column("tools", "TOOLS", 5, right=True, needs=96),
-    Column("tokens", "TOKENS", 6, right=True),
+    Column("tokens", "TOKENS", 7, right=True),
     Column("errors", "ERR", 4, right=True),
     Column("size", "SIZE", 7, right=True, needs=140),
 )
@@ -87,19 +87,23 @@ class RunList(Rows):
 
     def _arrange(self) -> None:
         now, at = self._clock(), self.selected
+        line = self.cursor - self.scroll_offset.y
         words = self._filter.lower().split()
         shown = (
             [row for row in self._all if all(word in self._haystack(row, now) for word in words)] if words else self._all
         )
         if self.sort == "when":
-            live = [row for row in shown if summary.run_ended(row.run, now) == "running"]
-            self._shown = live + [row for row in shown if row not in live] if live else shown
+            self._shown = sorted(shown, key=lambda row: summary.run_ended(row.run, now) != "running")
         else:
             self._shown = sorted(shown, key=SORTS[self.sort], reverse=True)
         if at is not None:
             keys = [row.key for row in self._shown]
             self.set_reactive(Rows.cursor, keys.index(at.key) if at.key in keys else self.cursor)
         self.changed()
+        if self.scroll_offset.y:  # who reads further down is not disturbed by what comes above
+            self.scroll_to_row(self.cursor - line)
+        else:
+            self._show(self.cursor)
 
     def _haystack(self, row: RunRow, now: float) -> str:
         return f"{row.run.goal or ''} {row.run.run_id} {summary.run_ended(row.run, now)} {row.run.mode or ''}".lower()
@@ -129,7 +133,7 @@ class RunList(Rows):
             case "when":
                 yield Cell(fmt.moment(run.started, now), "muted")
             case "goal":
-                goal = clean(run.goal or "") or f"(no goal heard yet) {run.run_id}"
+                goal = clean(run.goal or "") or f"(no goal heard yet) {clean(run.run_id, 100)}"
                 yield Cell(goal, "strong" if mark == "running" else "text" if run.goal else "muted")
             case "bar":
                 full = size * run.finished // run.nodes if run.nodes else 0
@@ -167,9 +171,15 @@ class RunListTitles(Widget):
         self._runs = runs
         self._glyphs = glyphs
 
+    def on_mount(self) -> None:
+        self.watch(self._runs, "show_vertical_scrollbar", self._widened, init=False)
+
+    def _widened(self) -> None:
+        self.refresh()
+
     def render(self) -> RenderResult:
         parts: list[str | tuple[str, str]] = [" "]
-        for column, size in fit(COLUMNS, self.size.width - 2):
+        for column, size in fit(COLUMNS, (self._runs.scrollable_content_region.width or self.size.width) - 1):
             if column.name == self._runs.sort:
                 title = f"{column.title}{self._glyphs('down')}"
                 parts.append((pad(title, size, column.right), "bold $accent"))

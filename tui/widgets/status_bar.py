@@ -47,7 +47,7 @@ class StatusBar(Widget):
                 parts += [dot, (f"{stream.gaps} gap{'' if stream.gaps == 1 else 's'}, {lost} lost", "bold $error")]
             parts += [dot, clean(stream.name, 40)]
         parts += [dot, (clean(self.file, 120), "$foreground 38%")]
-        return Content.assemble(*parts).truncate(self.size.width - 2, ellipsis=True)
+        return Content.assemble(*parts).truncate(self.size.width, ellipsis=True)
 
     def _state(self) -> tuple[str, str]:
         running, silent = self._glyphs("running"), self._glyphs("silent")

@@ -1,0 +1,232 @@
+"""The command line, as a shell sees it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from store.lease import Lease
+from store.redis_server import RedisServer
+from store.writer import FIELD, Writer
+from tests.conftest import until
+from tests.live import state_of_ingest
+from tests.recorder import Recorder
+
+COMMANDS = ("ingest", "runs", "show", "doctor", "prune", "demo")
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+def treetop(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "tui.cli", *arguments],
+        env={**_clean(), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def _clean() -> dict[str, str]:
+    ours = ("SQLITE_DB_PATH", "REDIS_URL", "EVENT_STREAM", "RELOAD_LATEST_SESSION")
+    return {name: value for name, value in os.environ.items() if name not in ours}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A file with one run of three nodes, one of them finished."""
+    path = tmp_path / "treetop.db"
+    recorder = Recorder(run_id="run-1").root("book", "Write about trees")
+    recorder.node("book", "first", "Look up oaks", nid="1").node("book", "second", "Write about oaks", nid="2")
+    recorder.edge("book", "first", "second").step("first", "execute_post_reflect", after="FINISH")
+    with Writer(path) as writer:
+        writer.append(recorder.entries)
+    return path
+
+
+def one_line(text: str) -> str:
+    """The only line of a text."""
+    lines = text.splitlines()
+    assert len(lines) == 1, text
+    return lines[0]
+
+
+class TestHelp:
+    """What there is."""
+
+    @pytest.mark.parametrize("command", [(), *((command,) for command in COMMANDS)], ids=lambda words: " ".join(words))
+    def test_every_command_explains_itself(self, command: Sequence[str]) -> None:
+        done = treetop(*command, "--help")
+        assert done.returncode == 0
+        assert "Usage: treetop" in done.stdout
+
+    def test_help_is_quick_since_it_imports_no_screen_and_no_redis(self) -> None:
+        code = (
+            "import sys; sys.argv = ['treetop', '--help']\nimport tui.cli\ntry: tui.cli.main()\nexcept SystemExit: pass\n"
+        )
+        code += "print([name for name in ('textual', 'redis', 'networkx', 'aiosqlite') if name in sys.modules])"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+        assert done.stdout.splitlines()[-1] == "[]"
+
+
+class TestRuns:
+    """`treetop runs` and `treetop show`."""
+
+    def test_runs_are_listed_as_text(self, file: Path) -> None:
+        done = treetop("runs", "--db", str(file))
+        assert "run-1" in done.stdout
+        assert "Write about trees" in done.stdout
+        assert "1/3" in done.stdout
+
+    def test_runs_are_listed_as_json(self, file: Path) -> None:
+        (run,) = json.loads(treetop("runs", "--json", "--db", str(file)).stdout)
+        assert (run["run_id"], run["status"], run["nodes"], run["finished"]) == ("run-1", "running", 3, 1)
+        assert run["tokens_in"] is None
+
+    def test_a_run_is_shown_as_a_tree(self, file: Path) -> None:
+        lines = treetop("show", "latest", "--db", str(file), PYTHONIOENCODING="utf-8").stdout.splitlines()
+        assert lines[3].endswith("Write about trees [write READY]")
+        assert lines[4].startswith("├─✓ 1 ")
+        assert lines[5].startswith("└─○ 2 Write about oaks")
+
+    def test_a_run_is_shown_as_json(self, file: Path) -> None:
+        shown: dict[str, Any] = json.loads(treetop("show", "run", "--json", "--db", str(file)).stdout)
+        assert set(shown) == {"run", "nodes", "edges", "counts"}
+        root, first, second = shown["nodes"]
+        assert {"id", "nid", "parent", "type", "task_type", "goal", "status", "started", "finished"} <= set(root)
+        assert (root["parent"], first["parent"], second["parent"]) == (None, root["id"], root["id"])
+        assert [node["status"] for node in (root, first, second)] == ["READY", "FINISH", "NOT_READY"]
+        (edge,) = shown["edges"]
+        assert (edge["parent"], edge["child"]) == (first["id"], second["id"])
+        assert shown["counts"]["nodes"] == 3
+
+
+class TestIngest:
+    """`treetop ingest`."""
+
+    def test_drain_stores_what_is_there_and_prints_the_counts(self, redis_server: RedisServer, tmp_path: Path) -> None:
+        recorder = Recorder(run_id="r").whole()
+        client = redis.Redis.from_url(redis_server.url)
+        for entry in recorder.entries:
+            client.xadd("some_events", {FIELD: entry.fields[FIELD]})
+        client.xadd("some_events", {b"other": b"thing"})
+        client.close()
+        options = ("--db", str(tmp_path / "x.db"), "--redis", redis_server.url, "--stream", "some_events")
+        done = treetop("ingest", "--drain", *options)
+        stored = len(recorder.entries)
+        assert json.loads(one_line(done.stdout)) == {
+            "received": stored + 1,
+            "stored": stored,
+            "duplicate": 0,
+            "rejected": 1,
+        }
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+    def test_a_signal_ends_it_in_order(self, redis_server: RedisServer, tmp_path: Path, number: signal.Signals) -> None:
+        path = tmp_path / "x.db"
+        command = [sys.executable, "-m", "tui.cli", "ingest", "--db", str(path), "--redis", redis_server.url]
+        with subprocess.Popen(command, env=_clean()) as process:
+            until(lambda: state_of_ingest(path) == "live")
+            process.send_signal(number)
+            assert process.wait(20) == 0
+        assert state_of_ingest(path) == "stopped"
+
+    def test_a_file_that_is_held_is_left_alone(self, redis_server: RedisServer, tmp_path: Path) -> None:
+        path = tmp_path / "x.db"
+        with Lease(path):
+            done = treetop("ingest", "--db", str(path), "--redis", redis_server.url)
+        assert done.returncode == 75
+        assert str(os.getpid()) in one_line(done.stderr)
+
+
+class TestWhatCanBeMended:
+    """One line on stderr, and exit code 2."""
+
+    def refuses(self, *arguments: str, **environment: str) -> str:
+        done = treetop(*arguments, **environment)
+        assert done.returncode == 2
+        assert done.stdout == ""
+        return one_line(done.stderr)
+
+    def test_no_file(self, tmp_path: Path) -> None:
+        assert "there is no such file" in self.refuses("runs", "--db", str(tmp_path / "no.db"))
+
+    def test_no_folder(self, tmp_path: Path) -> None:
+        assert "there is no folder" in self.refuses("--db", str(tmp_path / "no" / "x.db"))
+
+    def test_a_file_that_is_not_ours(self, tmp_path: Path) -> None:
+        foreign = tmp_path / "x.db"
+        foreign.write_text("some text, long enough to be no database at all")
+        assert "is not a treetop file" in self.refuses("show", "latest", "--db", str(foreign))
+        assert "is not a treetop file" in self.refuses("--db", str(foreign))
+
+    def test_an_unknown_run(self, file: Path) -> None:
+        assert "there is no run 'x'" in self.refuses("show", "x", "--db", str(file))
+        assert "there is no run 'x'" in self.refuses("x", "--db", str(file))
+
+    def test_no_redis(self, tmp_path: Path) -> None:
+        said = self.refuses("ingest", "--drain", "--redis", NOWHERE, "--db", str(tmp_path / "x.db"))
+        assert NOWHERE in said
+        assert "start Redis" in said
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ("ingest", "--redis", "http://x", "--db", "x.db"),
+            ("demo", "--speed", "fast"),
+            ("demo", "--nodes", "1"),
+            ("runs", "--what"),
+            ("prune",),
+            ("prune", "--older-than", "3 moons"),
+        ],
+        ids=" ".join,
+    )
+    def test_a_bad_value(self, arguments: Sequence[str], tmp_path: Path) -> None:
+        self.refuses(*arguments, SQLITE_DB_PATH=str(tmp_path / "x.db"))
+
+
+class TestSettings:
+    """Options win over the environment."""
+
+    def test_the_environment_names_the_file(self, file: Path) -> None:
+        assert "run-1" in treetop("runs", SQLITE_DB_PATH=str(file)).stdout
+
+    def test_an_option_wins(self, file: Path) -> None:
+        assert "run-1" in treetop("runs", "--db", str(file), SQLITE_DB_PATH="elsewhere.db").stdout
+
+    def test_the_environment_names_redis_and_the_stream(self, redis_server: RedisServer, tmp_path: Path) -> None:
+        done = treetop(
+            "ingest", "--drain", SQLITE_DB_PATH=str(tmp_path / "x.db"), REDIS_URL=redis_server.url, EVENT_STREAM="s"
+        )
+        assert json.loads(done.stdout)["received"] == 0
+
+
+class TestDoctorAndPrune:
+    """Looking after the file."""
+
+    def test_doctor_says_what_is_wrong(self, file: Path) -> None:
+        done = treetop("doctor", "--db", str(file), "--redis", NOWHERE, PYTHONIOENCODING="utf-8", TERM="xterm")
+        assert done.returncode == 1
+        assert f"× redis     {NOWHERE}" in done.stdout
+
+    def test_doctor_is_content_when_all_is_well(self, file: Path, redis_server: RedisServer) -> None:
+        done = treetop("doctor", "--deep", "--db", str(file), "--redis", redis_server.url, TERM="xterm")
+        assert done.returncode == 0, done.stdout
+        assert done.stdout.endswith("all is well\n")
+
+    def test_prune_only_says_what_would_go(self, file: Path) -> None:
+        done = treetop("prune", "--keep", "0", "--db", str(file))
+        assert "1 runs would go" in done.stdout
+        assert "run-1" in treetop("runs", "--db", str(file)).stdout
+
+    def test_prune_does_it_when_told_to(self, file: Path) -> None:
+        treetop("prune", "--keep", "0", "--yes", "--db", str(file))
+        assert treetop("runs", "--db", str(file)).stdout == "no runs yet\n"

@@ -1,0 +1,53 @@
+"""Every test of the screens runs in UTC, in colour, and on files of its own."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.tui.stage import FAILED, FINISHED, OPEN, Clock, store_run
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _same_everywhere() -> Iterator[None]:
+    """Times of day and colours do not depend on the machine."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("TZ", "UTC")
+    for name in ("NO_COLOR", "RELOAD_LATEST_SESSION", "SQLITE_DB_PATH", "REDIS_URL", "EVENT_STREAM"):
+        patch.delenv(name, raising=False)
+    time.tzset()
+    yield
+    patch.undo()
+    time.tzset()
+
+
+@pytest.fixture(scope="session")
+def _three_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("runs") / "treetop.db"
+    for scenario in (FINISHED, FAILED, OPEN):
+        store_run(path, scenario)
+    return path
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of one's own, and the one we are in: paths on the screen are short and always the same."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def path(here: Path, _three_runs: Path) -> Path:
+    """A file with three runs: one finished, one failed, one that ended with nodes left open."""
+    shutil.copy(_three_runs, "treetop.db")
+    return Path("treetop.db")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Noon of the day on which the runs happened."""
+    return Clock()
+
+

@@ -1,0 +1,269 @@
+"""What the tests of the screens share: a clock that stands still, files with simulated runs, and a look at the screen."""
+
+import time
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.cells import cell_len
+from textual import on
+from textual.app import App, ComposeResult
+from textual.containers import Container
+from textual.message import Message
+from textual.pilot import Pilot
+from textual.widget import Widget
+
+from store.cursor import Entry
+from store.events import StreamId, decode
+from store.fold import fold
+from store.record import RunRow, Stored
+from store.simulator import Published, Scenario, simulate
+from store.state import Run, RunState, empty
+from store.writer import FIELD, Writer
+from tui.app import Treetop
+from tui.theme import DARK, DEFAULT_VARIABLES
+from tui.widgets.rows import Rows
+from tui.widgets.timeline import Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+PATIENCE = 10.0
+"""Seconds after which what did not happen will not."""
+
+URL = "redis://localhost:6379/0"
+STREAM = "agent_events"
+
+DAY = datetime(2025, 4, 28, tzinfo=UTC)
+
+
+def at(hour: int, minute: int = 0) -> datetime:
+    """A time of the day on which all test runs happen, as simulated publishers tell it."""
+    return DAY.replace(hour=hour, minute=minute, tzinfo=None)
+
+
+FINISHED = Scenario(seed=1, nodes=30, topic="lighthouse", start=at(8, 30))
+FAILED = Scenario(seed=2, nodes=24, topic="battery-recycling", ending="failed", start=at(9, 30))
+OPEN = Scenario(seed=3, nodes=30, topic="heat-pumps", ending="failing-branch", items=2, start=at(10, 30))
+LIVE = Scenario(seed=4, nodes=30, topic="small-databases", start=at(11, 30))
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self, now: float = at(12).replace(tzinfo=UTC).timestamp()) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+# Runs
+
+
+def entries_of(published: Iterable[Published], start: datetime) -> Iterator[Entry]:
+    """The stream entries that carry these events."""
+    begun = start.replace(tzinfo=UTC).timestamp()
+    for number, event in enumerate(published):
+        yield Entry(StreamId(int((begun + event.offset) * 1000), number), {FIELD: event.body})
+
+
+def store_run(path: Path, scenario: Scenario) -> str:
+    """Store a simulated run, as if it had been ingested when it happened; gives its id."""
+    published = list(simulate(scenario))
+    with Writer(path) as writer:
+        writer.append(list(entries_of(published, scenario.start)))
+    return str(published[0].event["run_id"])
+
+
+def state_of(scenario: Scenario, events: int | None = None) -> RunState:
+    """What the first events of a simulated run fold to."""
+    entries = islice(entries_of(simulate(scenario), scenario.start), events)
+    found = [decode(entry.fields[FIELD], entry.at) for entry in entries]
+    return fold(empty(found[0].run_id or ""), found)
+
+
+def stored_of(scenario: Scenario) -> list[tuple[Stored, bytes]]:
+    """The events of a simulated run as a reader gives them, each with its body."""
+    found = []
+    for position, entry in enumerate(entries_of(simulate(scenario), scenario.start), 1):
+        event = decode(entry.fields[FIELD], entry.at)
+        status = getattr(event.facts, "new_status", None) or getattr(event.facts, "status_after", None)
+        found.append((Stored(position, position, event, event.facts.failed, None, status), entry.fields[FIELD]))
+    return found
+
+
+class Feed:
+    """A run that goes on while you watch: stores the next events of a scenario when told to. Moves the clock along."""
+
+    def __init__(self, path: Path, scenario: Scenario, clock: Clock, events: int) -> None:
+        published = list(simulate(scenario))
+        self.run_id = str(published[0].event["run_id"])
+        self.total = len(published)
+        self._entries = list(entries_of(published, scenario.start))
+        self._begun = scenario.start.replace(tzinfo=UTC).timestamp()
+        self._offsets = [event.offset for event in published]
+        self._writer = Writer(path)
+        self._clock = clock
+        self.stored = 0
+        self.more(events)
+
+    def more(self, events: int) -> None:
+        """So many further events."""
+        self._writer.append(self._entries[self.stored : self.stored + events])
+        self.stored = min(self.stored + events, self.total)
+        self._clock.now = self._begun + self._offsets[self.stored - 1] + 1.0
+
+    def rest(self) -> None:
+        """All that are left."""
+        self.more(self.total - self.stored)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+# Apps
+
+
+class Frame(Container):
+    """Around a widget: hears what it says, even while it is being drawn, which an app does not."""
+
+    @on(Rows.Moved)
+    @on(Rows.Selected)
+    @on(Timeline.Needed)
+    def _heard(self, message: Message) -> None:
+        app = self.app
+        assert isinstance(app, Alone)
+        app.hear(message)
+
+
+class Alone(App[None]):
+    """Nothing but one widget, in the colours of treetop; takes down the messages that it sends."""
+
+    def __init__(self, widget: Widget) -> None:
+        super().__init__()
+        self.widget = widget
+        self.messages: list[Any] = []
+        self.animation_level = "none"
+        self.register_theme(DARK)
+        self.theme = DARK.name
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return DEFAULT_VARIABLES
+
+    def compose(self) -> ComposeResult:
+        with Frame():
+            yield self.widget
+
+    def on_mount(self) -> None:
+        self.widget.focus()
+
+    def hear(self, message: Message) -> None:
+        """The widget said something."""
+        self.messages.append(message)
+
+    def heard(self, kind: type[Message]) -> list[Any]:
+        """The messages of this kind that the widget sent, oldest first."""
+        return [message for message in self.messages if isinstance(message, kind)]
+
+
+def treetop(path: Path, clock: Callable[[], float], run: str | None = None, **options: Any) -> Treetop:
+    """The whole application on a file that nobody feeds."""
+    app = Treetop(path, URL, STREAM, run, ingest=False, clock=clock, **options)
+    app.animation_level = "none"
+    return app
+
+
+@asynccontextmanager
+async def watching(app: App[Any], width: int = 120, height: int = 36) -> "AsyncIterator[Pilot[Any]]":
+    """The application on a terminal of this size."""
+    async with app.run_test(size=(width, height), notifications=True) as pilot:
+        await pilot.pause()
+        yield pilot
+
+
+async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
+    """Wait for the thing itself."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("it did not happen; the screen was\n" + "\n".join(lines(pilot.app)))
+        await pilot.pause(0.005)
+
+
+async def sees(pilot: Pilot[Any], *texts: str) -> None:
+    """Wait until these texts are on the screen."""
+    await until(pilot, lambda: all(text in shown(pilot.app) for text in texts))
+
+
+# The screen
+
+
+def strips(app: App[Any]) -> list[Any]:
+    """What the compositor gives to the terminal, line by line."""
+    return list(app.screen._compositor.render_strips())
+
+
+def lines(app: App[Any]) -> list[str]:
+    """The lines of the screen, as text."""
+    return ["".join(segment.text for segment in strip) for strip in strips(app)]
+
+
+def shown(app: App[Any]) -> str:
+    """The whole screen, as text."""
+    return "\n".join(lines(app))
+
+
+def line_with(app: App[Any], text: str) -> str:
+    """The first line of the screen that holds a text."""
+    return next((line for line in lines(app) if text in line), "")
+
+
+def rows_of(widget: Widget) -> list[str]:
+    """The lines of one widget, as text."""
+    region = widget.scrollable_content_region
+    found = []
+    for line in lines(widget.app)[region.y : region.bottom]:
+        at, part = 0, ""
+        for character in line:
+            if region.x <= at < region.right:
+                part += character
+            at += cell_len(character)
+        found.append(part)
+    return found
+
+
+def is_control(character: str) -> bool:
+    """Would a terminal obey it, or lose count of its cells?"""
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in BIDI
+
+
+BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def faults(app: App[Any]) -> list[str]:
+    """Everything on the screen that a terminal should never get: controls, live actions, lines of another width."""
+    found = []
+    width = app.size.width
+    for number, strip in enumerate(strips(app)):
+        text = "".join(segment.text for segment in strip)
+        found += [f"line {number}: {character!r} in {text!r}" for character in text if is_control(character)]
+        if cell_len(text) != width:
+            found.append(f"line {number} is {cell_len(text)} cells wide, not {width}: {text!r}")
+        for segment in strip:
+            meta = segment.style.meta if segment.style is not None else {}
+            found += [f"line {number}: action {value!r}" for key, value in meta.items() if key == "@click"]
+            if segment.style is not None and segment.style.link:
+                found.append(f"line {number}: link {segment.style.link!r}")
+    return found
+
+
+
+
+def row_of(run: Run, key: int = 1, size: int = 100, gaps: int = 0, marked: bool = False) -> RunRow:
+    """A run as the list gets it."""
+    return RunRow(key=key, generation=0, last_seq=key, bytes=size, gaps=gaps, marked=marked, run=run)

@@ -1,0 +1,106 @@
+"""A text of many lines, wrapped to its pane."""
+
+import pytest
+from rich.cells import cell_len
+
+from tests.tui.stage import Alone, lines, rows_of, shown, until, watching
+from tui.models.lines import Line, line
+from tui.widgets.text_pane import TextPane
+
+
+def numbered(count: int, first: int = 0) -> list[Line]:
+    return [line(f"line {number}.") for number in range(first, first + count)]
+
+
+def top(app: Alone) -> str:
+    return rows_of(app.widget)[0].strip()
+
+
+async def test_only_what_fits_is_shown() -> None:
+    pane = TextPane()
+    async with watching(Alone(pane), 40, 10) as pilot:
+        pane.show("a", numbered(10_000))
+        await until(pilot, lambda: [row.strip() for row in rows_of(pane)] == [f"line {number}." for number in range(10)])
+
+
+async def test_long_lines_wrap_between_words() -> None:
+    pane = TextPane()
+    async with watching(Alone(pane), 24, 10) as pilot:
+        pane.show("a", [line("the quick brown fox jumps over the lazy dog")])
+        await until(pilot, lambda: [row.strip() for row in rows_of(pane)][:2] == ["the quick brown fox", "jumps over the lazy"])
+
+
+async def test_and_again_when_the_pane_gets_another_width() -> None:
+    pane = TextPane()
+    async with watching(Alone(pane), 24, 10) as pilot:
+        pane.show("a", [line("the quick brown fox jumps over the lazy dog")])
+        await pilot.resize_terminal(60, 10)
+        await until(pilot, lambda: top(pilot.app) == "the quick brown fox jumps over the lazy dog")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("keys", "first"),
+    [
+        (["j"], "line 1."),
+        (["down", "j", "up", "k", "k"], "line 0."),
+        (["ctrl+d"], "line 5."),
+        (["ctrl+d", "ctrl+u"], "line 0."),
+        (["pagedown"], "line 10."),
+        (["G"], "line 90."),
+        (["end", "home"], "line 0."),
+        (["G", "g"], "line 0."),
+    ],
+)
+async def test_keys_scroll_it(keys: list[str], first: str) -> None:
+    pane = TextPane()
+    app = Alone(pane)
+    async with watching(app, 40, 10) as pilot:
+        pane.show("a", numbered(100))
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        await until(pilot, lambda: top(app) == first)
+
+
+async def test_the_place_is_kept_when_the_same_text_grows() -> None:
+    pane = TextPane()
+    app = Alone(pane)
+    async with watching(app, 40, 10) as pilot:
+        pane.show("a", numbered(100))
+        await pilot.press("ctrl+d")
+        await until(pilot, lambda: top(app) == "line 5.")
+        pane.show("a", numbered(200))
+        await pilot.press("j")
+        await until(pilot, lambda: top(app) == "line 6.")
+
+
+async def test_another_text_begins_at_its_top() -> None:
+    pane = TextPane()
+    app = Alone(pane)
+    async with watching(app, 40, 10) as pilot:
+        pane.show("a", numbered(100))
+        await pilot.press("G")
+        await until(pilot, lambda: top(app) == "line 90.")
+        pane.show("b", numbered(100, first=500))
+        await until(pilot, lambda: top(app) == "line 500.")
+
+
+async def test_a_shorter_text_is_not_scrolled_past_its_end() -> None:
+    pane = TextPane()
+    app = Alone(pane)
+    async with watching(app, 40, 10) as pilot:
+        pane.show("a", numbered(100))
+        await pilot.press("G")
+        await until(pilot, lambda: top(app) == "line 90.")
+        pane.show("a", numbered(12))
+        await until(pilot, lambda: "line 11." in shown(app))
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 5, 10, 80])
+async def test_any_width_will_do(width: int) -> None:
+    pane = TextPane()
+    app = Alone(pane)
+    async with watching(app, width, 10) as pilot:
+        pane.show("a", [line("東京 abc " * 20, hang=11), *numbered(30)])
+        await pilot.pause()
+        assert {cell_len(row) for row in lines(app)} == {width}
