@@ -18,6 +18,7 @@ from textual.screen import Screen
 from store.errors import FileMissing, StoreError
 from store.lease import holder
 from store.reader import Reader
+from tui.ascii_filter import AsciiFilter
 from tui.control_filter import ControlFilter
 from tui.ingester_process import IngesterProcess
 from tui.models import summary
@@ -82,7 +83,7 @@ class Treetop(App[None]):
         self._ingester = IngesterProcess(path, url, stream, self._troubled) if ingest else None
         self._reader: Reader | None = None
         self._trouble = ""
-        self._net = ControlFilter()
+        self._filters: list[LineFilter] = [ControlFilter(), *([AsciiFilter()] if ascii_only else [])]
         self._mouse = True
         self.register_theme(DARK)
         self.register_theme(LIGHT)
@@ -92,7 +93,7 @@ class Treetop(App[None]):
         return DEFAULT_VARIABLES
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), self._net]
+        return [*super().get_line_filters(), *self._filters]
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()

@@ -71,7 +71,7 @@ class TestList:
             store_run(Path("treetop.db"), FINISHED)
             await sees(pilot, "1 run", STORY)
 
-    @pytest.mark.parametrize("size", [(80, 24), (40, 12), (200, 50)])
+    @pytest.mark.parametrize("size", [(80, 24), (60, 12), (200, 50)])
     async def test_on_a_terminal_of_any_size(self, path: Path, clock: Clock, size: tuple[int, int]) -> None:
         async with watching(treetop(path, clock), *size) as pilot:
             await sees(pilot, "3 runs", "Write")
@@ -228,6 +228,19 @@ class TestOpen:
             await sees(pilot, "3 runs")
             await pilot.press("q")
             await until(pilot, lambda: not app.is_running)
+        assert app.return_code == 0
+
+    async def test_it_can_be_left_while_a_run_goes_on(self, path: Path, clock: Clock) -> None:
+        feed = Feed(path, LIVE, clock, 10)
+        app = treetop(path, clock)
+        async with watching(app) as pilot:
+            await sees(pilot, "1 live")
+            for _ in range(10):
+                feed.more(1)
+                await pilot.pause()
+            await pilot.press("q")
+            feed.more(1)
+        feed.close()
         assert app.return_code == 0
 
     async def test_escape_does_not(self, path: Path, clock: Clock) -> None:

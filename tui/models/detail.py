@@ -238,7 +238,8 @@ def _created(payload: Payload) -> list[Line]:
 
 
 def _error(payload: Payload) -> list[Line]:
-    lines = [*heading(_text(payload.get("error_type", "Error"))), *prose(_string(payload.get("error_message", "")), "failed")]
+    message = prose(_string(payload.get("error_message", "")), "failed")
+    lines = [*heading(_text(payload.get("error_type", "Error"))), *message]
     return [*lines, *_section("Stack trace", payload.get("stack_trace")), *_section("Context", payload.get("context"))]
 
 

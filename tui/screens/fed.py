@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from textual import events, on, work
+from textual.css.query import NoMatches
 from textual.screen import Screen
 
 from store.errors import StoreError
@@ -51,6 +52,10 @@ class FedScreen(Screen[None]):
                     await self.read(self.reader)
                 except StoreError as error:
                     self.notify(str(error), severity="error", markup=False, timeout=10)
+                except NoMatches:
+                    if self.is_attached and self.is_current:
+                        raise
+                    return  # the screen was closed while it read, its widgets are gone
             await asyncio.sleep(FRAME)
 
     def _ticked(self) -> None:

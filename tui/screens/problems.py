@@ -44,12 +44,13 @@ class ProblemsScreen(FedScreen):
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
-        self.query_one(ProblemList).border_title = "Rejected and lost"
-        self.query_one(TextPane).border_title = "Details"
-        self.query_one(ProblemList).focus()
+        self._problems, self._pane = self.query_one(ProblemList), self.query_one(TextPane)
+        self._problems.border_title = "Rejected and lost"
+        self._pane.border_title = "Details"
+        self._problems.focus()
 
     async def read(self, reader: Reader) -> None:
-        self.query_one(ProblemList).show([*await reader.rejected(), *await reader.all_gaps()])
+        self._problems.show([*await reader.rejected(), *await reader.all_gaps()])
         self._detail()
 
     @on(Rows.Moved)
@@ -58,8 +59,7 @@ class ProblemsScreen(FedScreen):
             self.run_worker(self._inspect(self.reader), group="inspect", exclusive=True)
 
     async def _inspect(self, reader: Reader) -> None:
-        problem = self.query_one(ProblemList).selected
-        pane = self.query_one(TextPane)
+        problem, pane = self._problems.selected, self._pane
         if isinstance(problem, GapRow):
             pane.show(("gap", problem.key), _gap_lines(problem))
         elif isinstance(problem, RejectedRow):
@@ -69,7 +69,7 @@ class ProblemsScreen(FedScreen):
 
     @on(Rows.Selected)
     def _open(self) -> None:
-        self.query_one(TextPane).focus()
+        self._pane.focus()
 
 
 def _gap_lines(gap: GapRow) -> list[Line]:
