@@ -7,6 +7,7 @@ there were.
 """
 
 import atexit
+import encodings.idna  # noqa: F401 - names of hosts are looked up with it, see connect
 import logging
 import os
 import threading
@@ -43,10 +44,14 @@ _log = logging.getLogger(__name__)
 
 
 def connect(url: str) -> redis.Redis:
-    """A client with every timeout given: the library's own retries would hide an outage for a minute."""
+    """A client with every timeout given: the library's own retries would hide an outage for a minute.
+
+    Nothing is sent yet, but everything that sending needs is imported: a fork while another thread imports leaves the child
+    with an import that never ends.
+    """
     keepalive = {} if url.startswith("unix:") else {"socket_keepalive": True}
     try:
-        return redis.Redis.from_url(
+        client = redis.Redis.from_url(
             url,
             decode_responses=False,
             socket_timeout=ANSWER,
@@ -55,10 +60,12 @@ def connect(url: str) -> redis.Redis:
             health_check_interval=0,
             **keepalive,
         )
-    except ValueError as error:
+        client.connection_pool.make_connection()
+    except (ValueError, TypeError) as error:
         raise RedisError(
             f"{url}: is not the address of a Redis ({error}); give one like redis://localhost:6379/0"
         ) from error
+    return client
 
 
 class Phase(IntEnum):
@@ -80,7 +87,7 @@ class Outbox:
     def __init__(
         self, url: str, stream: str, *, maxlen: int, entries: int, size: int, notice: Callable[[Mapping[str, int]], bytes]
     ) -> None:
-        connect(url)  # reaches for nothing yet; only to hear now that the address is none
+        connect(url)  # only to hear now that the address is none
         self._url = url
         self._stream = stream
         self._maxlen = maxlen
@@ -99,6 +106,7 @@ class Outbox:
         self._unsaid: Counter[str] = Counter()
         """Why entries were dropped that no notice told of yet."""
         self._accepted = 0
+        """Entries that found room, and will be `sent` unless nobody waits for it."""
         self._thread: threading.Thread | None = None
         self.sent = 0
         """Entries that Redis acknowledged, notices among them."""
@@ -142,12 +150,11 @@ class Outbox:
         self._bytes += len(body)
         self._accepted += 1
         if self._thread is None:
-            thread = threading.Thread(target=self._send_all, name=f"publish to {self._stream}", daemon=True)
+            self._thread = threading.Thread(target=self._send_all, name=f"publish to {self._stream}", daemon=True)
             try:
-                thread.start()
+                self._thread.start()
             except RuntimeError:  # no more threads, now or any more: the next entry tries again
-                return
-            self._thread = thread
+                self._thread = None
         self._changed.notify_all()
 
     def _own_up(self) -> None:
@@ -163,12 +170,8 @@ class Outbox:
         """Wait until Redis has all that was put before now. False: it had not when the time was up."""
         with self._changed:
             goal = self._accepted
-            self._changed.wait_for(lambda: self._settled >= goal or self._phase is Phase.CLOSED, timeout)
-            return self._settled >= goal
-
-    @property
-    def _settled(self) -> int:
-        return self._accepted - len(self._waiting)
+            self._changed.wait_for(lambda: self.sent >= goal or self._phase is Phase.CLOSED, timeout)
+            return self.sent >= goal
 
     def close(self, timeout: float) -> None:
         """Send what can be sent in this time, and give up the rest."""
@@ -181,7 +184,6 @@ class Outbox:
             self._changed.wait_for(lambda: not self._waiting, timeout)
             lost = len(self._waiting)
             self.dropped += lost
-            self._accepted -= lost
             self._waiting.clear()
             self._phase = Phase.CLOSED
             self._changed.notify_all()
