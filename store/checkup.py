@@ -42,7 +42,7 @@ def check_redis(url: str, stream: str) -> Iterator[Finding]:
     """Redis and the stream. Imports redis, so it takes a moment."""
     import redis
 
-    from store.ingest import connect
+    from store.source import connect
 
     try:
         client = connect(url)

@@ -1,6 +1,7 @@
 """The file: how it is opened, what makes it ours, and how records become rows and rows records again.
 
-SQL lives here, in `schema.sql`, `reader.py` and `writer.py`, and nowhere else.
+SQL lives here, in `schema.sql`, and in what reads and writes the file: `reader`, `writer`, `projection`, `prune`, `checkup`,
+`archive`. `reference` has that of other programs' files.
 """
 
 import os
@@ -13,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from store.errors import FileError, FileForeign, FileMissing, FileNewer
+from store.errors import FileBusy, FileError, FileForeign, FileMissing, FileNewer
 from store.state import Call, Edge, EdgeKey, Node, Run, RunState, Step, Totals
 
 APPLICATION_ID = 0x74726565
@@ -59,7 +60,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_size_limit=67108864")
     except sqlite3.DatabaseError as error:
         connection.close()
-        raise _explain(error, path) from error
+        raise explain(error, path) from error
     except FileError:
         connection.close()
         raise
@@ -75,14 +76,26 @@ def check_readable(path: Path) -> None:
             if not _check(connection, path):
                 raise FileMissing(f"{path}: is still empty; start `treetop` or `treetop ingest` to fill it")
     except sqlite3.DatabaseError as error:
-        raise _explain(error, path) from error
+        raise explain(error, path) from error
 
 
-def _explain(error: sqlite3.DatabaseError, path: Path) -> FileError:
+def explain(error: sqlite3.DatabaseError, path: Path, outcome: str = "can not be used") -> FileError:
+    """What an error of SQLite means for who uses the file."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return FileForeign(f"{path}: is not a treetop file, or is damaged ({error}); name another file with --db")
-    return FileError(f"{path}: can not be used ({error})")
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return FileBusy(f"{path}: {outcome}, another program is writing to it ({error}); wait for that one, or stop it")
+    return FileError(f"{path}: {outcome} ({error})")
+
+
+def place(path: Path) -> tuple[int, int] | None:
+    """Which file is at this path: another number, another file. None where there is none. Never opens it."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:

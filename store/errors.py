@@ -5,9 +5,13 @@ StoreError
 │   ├── FileMissing    it is not there
 │   ├── FileForeign    it is not a treetop file
 │   ├── FileNewer      it is from a newer version
-│   └── FileLocked     another ingester holds it
+│   ├── FileLocked     another ingester holds it
+│   ├── FileBusy       another program writes to it, for long
+│   └── FileReplaced   it was deleted, or another one put in its place
 ├── Fenced             another ingester moved the stream's position meanwhile
 ├── RunUnknown         no run, or several, by that name
+├── NotImportable      what was to be imported is unknown, cut short or damaged
+├── RunChanged         a run was put together anew while it was exported
 └── RedisError         Redis is not there, or refuses
 """
 
@@ -36,12 +40,28 @@ class FileLocked(FileError):
     """Another process holds the file's lease."""
 
 
+class FileBusy(FileError):
+    """Another program has held the file's write lock for longer than anybody should have to wait."""
+
+
+class FileReplaced(FileError):
+    """The file that is open is not the one at its path any more: that was deleted, or replaced."""
+
+
 class Fenced(StoreError):
     """The stream's position is not where this ingester left it: another one wrote to the file."""
 
 
 class RunUnknown(StoreError):
     """No run, or more than one, goes by this name."""
+
+
+class NotImportable(StoreError):
+    """What was to be imported is neither an archive nor a reference server's database, or is cut short or damaged."""
+
+
+class RunChanged(StoreError):
+    """A run was deleted or put together anew while it was exported: what was written is of no use."""
 
 
 class RedisError(StoreError):

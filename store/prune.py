@@ -72,10 +72,17 @@ def give_back(path: Path) -> None:
     try:
         with closing(db.connect_writer(path)) as connection:
             connection.execute("PRAGMA wal_autocheckpoint=0")
-            while connection.execute("PRAGMA freelist_count").fetchone()[0]:
+            free, before = _free_pages(connection), 0
+            while free and free != before:  # nothing is given back by a file that was not made for it
                 connection.execute(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})").fetchall()
+                free, before = _free_pages(connection), free
     except sqlite3.DatabaseError as error:
         raise FileError(f"{path}: its free space was not given back ({error}); try again") from error
+
+
+def _free_pages(connection: sqlite3.Connection) -> int:
+    pages: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
+    return pages
 
 
 def mark(path: Path, run_id: str, marked: bool) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import aiosqlite
 
 from store import database as db
-from store.errors import FileError, RunUnknown
+from store.errors import FileReplaced, RunUnknown
 from store.events import Event, decode_facts
 from store.record import GapRow, Loaded, RejectedRow, RunRow, Stored, StreamRow
 
@@ -44,9 +44,21 @@ class Reader:
         self._loading = asyncio.Lock()
 
     async def __aenter__(self) -> "Reader":
+        await self._open()
+        return self
+
+    async def _open(self) -> None:
+        place = db.place(self.path)
         db.check_readable(self.path)
         self._db = await aiosqlite.connect(db.address(self.path, "ro"), uri=True, timeout=5.0, isolation_level=None)
-        return self
+        self._place = place
+
+    async def reopen(self) -> None:
+        """Read from the file that is at the path now. Raises FileError and its kinds, and goes on with the old one then."""
+        async with self._loading:
+            old = self._db
+            await self._open()
+        await old.close()  # after what was asked of it before
 
     async def __aexit__(self, *_: object) -> None:
         await self._db.close()
@@ -55,7 +67,7 @@ class Reader:
         try:
             return list(await self._db.execute_fetchall(sql, parameters))
         except sqlite3.DatabaseError as error:
-            raise FileError(f"{self.path}: can not be read ({error})") from error
+            raise db.explain(error, self.path, "can not be read") from error
 
     # Runs
 
@@ -213,10 +225,13 @@ class Reader:
     async def watch(self) -> AsyncIterator[None]:
         """Yield whenever another process changed the file. The first time at once.
 
-        Looks every 16 ms while there are changes, ever less often, down to four times a second, when there are none.
+        Looks every 16 ms while there are changes, ever less often, down to four times a second, when there are none. Raises
+        FileReplaced when there is no file at the path any more, or another one.
         """
         seen, pause = None, POLL_FAST
         while True:
+            if db.place(self.path) != self._place:
+                raise FileReplaced(f"{self.path}: was deleted or replaced; this is what it held")
             version = (await self._rows("PRAGMA data_version"))[0][0]
             if version != seen:
                 seen, pause = version, POLL_FAST

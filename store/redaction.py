@@ -15,6 +15,9 @@ from hashlib import blake2b
 
 from store.secret import NAMES, SHAPES, Found, Shape, find_named, find_shapes, is_secret, kind_of_key
 
+LONGEST_NAME = 100
+"""Characters that a key has at most which tells what its value is."""
+
 DEPTH = 4
 """How many layers of escapes are undone inside a string."""
 
@@ -25,6 +28,8 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL
 _MEANING = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _SPLITTING = ("\\u", "\\/", "\\x")
 """Escapes that can hide what we look for."""
+
+_HINTS = [(hint, shape) for shape in SHAPES for hint in shape.hints]
 
 Edit = tuple[int, int, str]
 """What to put in the place of text[start:end]."""
@@ -61,8 +66,8 @@ class Redactor:
         for match in _STRING.finditer(text):
             value = _decoded(match[1])
             if match[2] is not None:
-                promise = kind_of_key(value) if named else None
-                new = self._replaced(value, _search(value, shapes, named=False))
+                promise = kind_of_key(value) if named and len(value) <= LONGEST_NAME else None
+                new = self._replaced(value, _search(value, shapes, named))
             elif promise is not None and is_secret(value, promise[1]):
                 new = self._tag(promise[0], value)
             else:
@@ -91,8 +96,12 @@ class Redactor:
 
 def _likely(text: str) -> tuple[tuple[Shape, ...], bool]:
     """Which shapes can be in the text, and whether there can be anything with a name."""
+    return tuple(dict.fromkeys([shape for hint, shape in _HINTS if hint in text])), _may_be_named(text)
+
+
+def _may_be_named(text: str) -> bool:
     small = text.lower()
-    return tuple(s for s in SHAPES if any(hint in text for hint in s.hints)), any(name in small for name in NAMES)
+    return bool([name for name in NAMES if name in small])  # mostly there is none: `any` would be slower
 
 
 def _search(text: str, shapes: tuple[Shape, ...], named: bool) -> Iterator[tuple[Found, str]]:
@@ -102,7 +111,7 @@ def _search(text: str, shapes: tuple[Shape, ...], named: bool) -> Iterator[tuple
     while True:
         for start, end, kind in find_shapes(view, shapes):
             yield Found(_place(start, maps), _place(end, maps), kind), view[start:end]
-        if named and any(name in view.lower() for name in NAMES):
+        if named and _may_be_named(view):
             for start, end, kind in find_named(view):
                 yield Found(_place(start, maps), _place(end, maps), kind), view[start:end]
         if "\\" not in view or len(maps) == DEPTH:

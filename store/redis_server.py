@@ -1,6 +1,7 @@
 """A redis-server of our own, for the demo and the tests: private, on a socket in a folder of its own, gone when closed."""
 
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -28,8 +29,17 @@ def find_server() -> Path:
     )
 
 
-_KEEPER = '"$@" & echo $!; cat >/dev/null; kill -9 $! 2>/dev/null; [ -z "$LITTER" ] || rm -rf "$LITTER"'
-"""A shell that runs the server until our end of its standard input closes, which it does however we die, and cleans up."""
+_KEEPER = """
+"$@" & echo $!
+exec >/dev/null
+cat
+kill -9 $! 2>/dev/null
+[ -z "$LITTER" ] || rm -rf "$LITTER"
+"""
+"""A shell that runs the server until our end of its standard input closes, which it does however we die, and cleans up.
+
+It lets go of its standard output, so that this closes when the server dies.
+"""
 
 
 class RedisServer:
@@ -72,10 +82,11 @@ class RedisServer:
         self.pid = int(self._keeper.stdout.readline())
         deadline = time.monotonic() + 10.0
         while not self._answers():
-            if time.monotonic() > deadline:
+            dead = bool(select.select([self._keeper.stdout], [], [], 0.005)[0]) and not self._keeper.stdout.readline()
+            if dead or time.monotonic() > deadline:
+                said = self._last_words()
                 self.stop()
-                raise RedisError(f"{self._binary}: did not start; its log was {self.folder / 'redis.log'}")
-            time.sleep(0.005)
+                raise RedisError(f"{self._binary}: {'died at its start' if dead else 'does not answer'}{said}")
 
     def _answers(self) -> bool:
         try:
@@ -86,6 +97,12 @@ class RedisServer:
                 return connection.recv(7) == b"+PONG\r\n"
         except OSError:
             return False
+
+    def _last_words(self) -> str:
+        try:
+            return f" ({(self.folder / 'redis.log').read_text('utf-8', 'replace').splitlines()[-1]})"
+        except (OSError, IndexError):
+            return ""
 
     def stop(self) -> None:
         """End it at once, with all that it held."""

@@ -7,7 +7,7 @@ edge) are the fold of the rows of `event`.
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from itertools import count, islice
 from pathlib import Path
@@ -19,7 +19,7 @@ from msgspec import Struct
 from store import database as db
 from store.attribution import GUESSED, attribute, takes_roots
 from store.cursor import Cursor, Entry, Gap
-from store.errors import Fenced, FileError, RunUnknown
+from store.errors import Fenced, FileError, FileReplaced, RunUnknown, StoreError
 from store.events import Event, StreamId, Unreadable, decode
 from store.projection import Arrived, Projection
 
@@ -33,6 +33,12 @@ ASKED_AT_ONCE = 500
 
 DELETED_AT_ONCE = 10_000
 """Rows that a deletion takes in one transaction."""
+
+REASON = 500
+"""Characters that a reason has at most: what it quotes may be of any length."""
+
+LARGEST = 900_000_000
+"""Bytes of the largest value that SQLite takes, nearly."""
 
 FIELD = b"json_payload"
 """The field of a stream entry that holds the event."""
@@ -60,20 +66,36 @@ class Writer:
     `Fenced`. After any exception nothing of the batch is in the file, and the batch can be appended again.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time, guest: bool = False) -> None:
+        """A guest writes while an ingester may be at work, which alone then moves pages into the file."""
         self.path = path
         self._clock = clock
         self._db = db.connect_writer(path)
+        self._place = db.place(path)
+        if guest:
+            self._db.execute("PRAGMA wal_autocheckpoint=0")
         self._data_version = -1
         self._projection = Projection(self._db)
         self._homes: dict[str, str | None] = {}
         """Of nodes heard of: the newest run that knows each, None where no run does."""
         self._guesses: dict[str, bool] = {}
         """Of runs heard of: does it hold events that were published without a run?"""
+        self._streamless: str | None = None
+        """The run heard of last in entries that came from no stream."""
 
     def close(self) -> None:
         """Close the file. Rows that were committed stay."""
         self._db.close()
+
+    def check_in_place(self) -> None:
+        """Raises FileReplaced when what is open here is not the file at its path any more. Costs 2 us."""
+        found = db.place(self.path)
+        if found != self._place:
+            with suppress(sqlite3.DatabaseError):  # whoever moved it away has all of it then
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            raise FileReplaced(
+                f"{self.path}: was {'deleted' if found is None else 'replaced'} while events were stored into it"
+            )
 
     def __enter__(self) -> "Writer":
         return self
@@ -93,9 +115,10 @@ class Writer:
 
     def cursor(self, stream: int) -> Cursor:
         """How far the stream was read."""
-        row = self._db.execute(
-            "SELECT position, epoch, entry_crc, added, server FROM stream WHERE key = ?", (stream,)
-        ).fetchone()
+        with self._explaining():
+            row = self._db.execute(
+                "SELECT position, epoch, entry_crc, added, server FROM stream WHERE key = ?", (stream,)
+            ).fetchone()
         return Cursor(StreamId.parse(row[0]), *row[1:])
 
     def report(self, stream: int, state: str, reason: str | None, head: StreamId | None, since: float) -> None:
@@ -115,32 +138,83 @@ class Writer:
         before: Cursor | None = None,
         after: Cursor | None = None,
         gap: Gap | None = None,
+        home: str | None = None,
     ) -> Counts:
         """Store these entries, in this order, and move the stream's cursor from `before` to `after`, or do nothing at all.
 
-        Raises Fenced when the cursor is not at `before`, FileError when the file can not be written.
+        Entries may come from no stream. `home` is the run whose archive they come from: it has those that were published
+        without a run, and where content differs from what is stored already, that stays. Raises Fenced when the cursor is
+        not at `before`, FileError when the file can not be written.
         """
-        counts = Counts(received=len(entries))
-        with self._transaction():
-            if stream is not None and before is not None and after is not None:
-                self._move(stream, before, after)
-            if gap is not None and stream is not None:
-                self._note_gap(stream, gap)
-            fresh = self._without_duplicates(list(self._decode(entries, stream, counts)), counts)
-            counts.stored = len(fresh)
-            for item, seq in zip(fresh, count(self._projection.next_key("event")), strict=False):
-                item.seq = seq
-            self._store(fresh, stream)
-            if stream is not None:
-                self._db.execute(
-                    "UPDATE stream SET received = received + ?, stored = stored + ?, duplicate = duplicate + ?,"
-                    " rejected = rejected + ? WHERE key = ?",
-                    (counts.received, counts.stored, counts.duplicate, counts.rejected, stream),
-                )
+        try:
+            return self._append(entries, stream, before, after, gap, home, self._put)
+        except (StoreError, MemoryError):
+            raise
+        except Exception:  # one of the entries is at fault, whatever that may be: find it, and keep it apart
+            return self._append(entries, stream, before, after, gap, home, self._put_each)
+
+    def _append(
+        self,
+        entries: Sequence[Entry],
+        stream: int | None,
+        before: Cursor | None,
+        after: Cursor | None,
+        gap: Gap | None,
+        home: str | None,
+        put: Callable[[Sequence[Entry], int | None, str | None, Counts], None],
+    ) -> Counts:
+        counts, heard = Counts(received=len(entries)), self._streamless
+        try:
+            with self._transaction():
+                if stream is not None and before is not None and after is not None:
+                    self._move(stream, before, after)
+                if gap is not None and stream is not None:
+                    self._note_gap(stream, gap)
+                put(entries, stream, home, counts)
+                if stream is not None:
+                    self._db.execute(
+                        "UPDATE stream SET received = received + ?, stored = stored + ?, duplicate = duplicate + ?,"
+                        " rejected = rejected + ? WHERE key = ?",
+                        (counts.received, counts.stored, counts.duplicate, counts.rejected, stream),
+                    )
+        except BaseException:
+            self._streamless = heard
+            raise
         self._projection.trim()
         if len(self._homes) > KNOWN_HOMES:
             self._homes.clear()
         return counts
+
+    def _put(self, entries: Sequence[Entry], stream: int | None, home: str | None, counts: Counts) -> None:
+        """Store these entries, all or none."""
+        fresh = self._without_duplicates(list(self._decode(entries, stream, counts)), counts, home is None)
+        counts.stored += len(fresh)
+        for item, seq in zip(fresh, count(self._projection.next_key("event")), strict=False):
+            item.seq = seq
+        latest = self._store(fresh, stream, home)
+        if stream is None:
+            self._streamless = latest
+
+    def _put_each(self, entries: Sequence[Entry], stream: int | None, home: str | None, counts: Counts) -> None:
+        """Store these entries one by one, and keep apart what can not be stored."""
+        for entry in entries:
+            one, heard = Counts(), self._streamless
+            self._db.execute("SAVEPOINT entry")
+            try:
+                self._put([entry], stream, home, one)
+            except Exception as error:
+                if isinstance(error, StoreError | MemoryError) or _is_of_file(error):
+                    raise
+                self._db.execute("ROLLBACK TO entry")
+                self._forget()
+                self._streamless, one = heard, Counts(rejected=1)
+                self._reject(stream, entry.at, f"can not be stored: {type(error).__name__}: {error}", _data(entry))
+            self._db.execute("RELEASE entry")
+            counts.add(one)
+
+    def checkpoint(self) -> None:
+        """Move pages from the write-ahead log into the file: only for who holds the lease. Gives way to others."""
+        self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -156,10 +230,18 @@ class Writer:
         except BaseException as error:
             self._forget()
             if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.DatabaseError):
-                raise FileError(f"{self.path}: nothing was written ({error})") from error
+                with suppress(sqlite3.DatabaseError):  # or SQLite did it by itself
+                    self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.DatabaseError) and _is_of_file(error):
+                raise db.explain(error, self.path, "nothing was written") from error
             raise
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise db.explain(error, self.path) from error
 
     def _forget(self) -> None:
         self._projection.forget()
@@ -209,19 +291,26 @@ class Writer:
                     raise Unreadable(f"no field json_payload (fields: {names})")
                 event = decode(body, entry.at)
             except Unreadable as error:
-                data = repr(entry.fields).encode() if body is None else body
-                self._reject(stream, entry.at, str(error), data)
+                self._reject(stream, entry.at, str(error), _data(entry))
                 counts.rejected += 1
             else:
                 yield Arrived(0, event, event.facts.mentions, stream, entry.at, body, crc32(body), _identity(event))
 
     def _reject(self, stream: int | None, at: StreamId, reason: str, data: bytes) -> None:
+        """Keep what is no event; what is imported again, only once."""
+        reason = reason.encode("utf-8", "backslashreplace").decode()
+        if len(reason) > REASON:
+            reason = f"{reason[: REASON - 1]}…"
+        if len(data) > LARGEST:
+            reason, data = f"{reason} (the first {LARGEST:,} of {len(data):,} bytes)", data[:LARGEST]
         self._db.execute(
-            "INSERT INTO rejected (stream, ms, number, found, reason, data) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO rejected (stream, ms, number, found, reason, data) SELECT ?1, ?2, ?3, ?4, ?5, ?6"
+            " WHERE ?1 IS NOT NULL OR NOT EXISTS"
+            " (SELECT 1 FROM rejected WHERE stream IS NULL AND ms = ?2 AND number = ?3 AND data = ?6)",
             (stream, *at.bounded, self._clock(), reason, data),
         )
 
-    def _without_duplicates(self, good: list[Arrived], counts: Counts) -> list[Arrived]:
+    def _without_duplicates(self, good: list[Arrived], counts: Counts, keep_differing: bool) -> list[Arrived]:
         """Leave out what is in the file already. The same id with other content is not the same event: rejected."""
         known: dict[int, list[tuple[str, int]]] = {}
         for part in batched((item.identity for item in good), ASKED_AT_ONCE):
@@ -241,17 +330,18 @@ class Writer:
             elif item.crc in same:
                 counts.duplicate += 1
             else:
-                reason = f"event_id {item.event.event_id} was seen before with other content"
-                self._reject(item.stream, item.at, reason, item.body)
+                if keep_differing:
+                    reason = f"event_id {item.event.event_id} was seen before with other content"
+                    self._reject(item.stream, item.at, reason, item.body)
                 counts.rejected += 1
         return fresh
 
-    def _store(self, items: list[Arrived], stream: int | None) -> None:
-        """Find the run of each event, then write run by run."""
+    def _store(self, items: list[Arrived], stream: int | None, home: str | None) -> str | None:
+        """Find the run of each event, then write run by run. Gives the run heard of last."""
+        latest = self._streamless if stream is None else self._latest(stream)
         if not items:
-            return
+            return latest
         self._learn_homes(items)
-        latest = self._latest(stream)
         pending: dict[str, list[Arrived]] = {}
 
         def may_take_roots(run_id: str) -> bool:
@@ -260,7 +350,8 @@ class Writer:
 
         for item in items:
             event = item.event
-            run_id = latest = attribute(event, item.at, self._home_of, latest, may_take_roots)
+            run_id = event.run_id or home or attribute(event, item.at, self._home_of, latest, may_take_roots)
+            latest = run_id
             self._projection.open(run_id)  # runs are numbered in the order in which they are heard of
             if event.run_id is None:
                 self._guesses[run_id] = True
@@ -271,6 +362,7 @@ class Writer:
         if stream is not None and latest is not None:
             key = self._projection.open(latest).key
             self._db.execute("UPDATE stream SET open_run = ? WHERE key = ?", (key, stream))
+        return latest
 
     def _claim(self, item: Arrived, run_id: str, pending: dict[str, list[Arrived]]) -> None:
         """The event names nodes that this run was not known to have."""
@@ -392,6 +484,17 @@ def _delete_parts(connection: sqlite3.Connection, run: int) -> None:
     connection.execute("UPDATE gap SET run = NULL WHERE run = ?", (run,))
     connection.execute("DELETE FROM run WHERE key = ?", (run,))
     connection.execute("COMMIT")
+
+
+def _is_of_file(error: Exception) -> bool:
+    """Is it about the file, which will do later, and not about what was to be written?"""
+    return type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError, sqlite3.InternalError)
+
+
+def _data(entry: Entry) -> bytes:
+    """What is kept of an entry that is no event: its body, or, where it has none, its fields as Python prints them."""
+    body = entry.fields.get(FIELD)
+    return repr(entry.fields).encode() if body is None else body
 
 
 def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:

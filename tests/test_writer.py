@@ -14,7 +14,7 @@ from store.errors import Fenced, FileError
 from store.events import StreamId
 from store.fold import fold
 from store.state import empty
-from store.writer import Writer
+from store.writer import Counts, Writer
 from tests.recorder import Recorder, body_of, entry_of, events_of, state_of
 from tests.strategies import streams
 from tests.tables import query, rows, states, store
@@ -173,14 +173,36 @@ def test_rows_and_position_are_written_together_or_not_at_all(db: Path) -> None:
         key = writer.stream("agent_events")
         before = writer.cursor(key)
         with closing(sqlite3.connect(db)) as saboteur:
-            saboteur.execute("CREATE TRIGGER full BEFORE INSERT ON edge BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
-        with pytest.raises(FileError, match=r"nothing was written \(disk is full"):
+            saboteur.execute("ALTER TABLE edge RENAME TO hidden")
+        with pytest.raises(FileError, match=r"nothing was written \(no such table: edge"):
             writer.append(entries, key, before, follow(before, entries))
         assert writer.cursor(key) == before
         assert not any(rows(db, "run", "node", "event", "body", "rejected").values())
         with closing(sqlite3.connect(db)) as saboteur:
-            saboteur.execute("DROP TRIGGER full")
+            saboteur.execute("ALTER TABLE hidden RENAME TO edge")
         assert writer.append(entries, key, before, follow(before, entries)).stored == len(entries)
+
+
+def test_what_can_not_be_stored_is_kept_apart_and_the_rest_is_stored(db: Path) -> None:
+    """No such event is known; SQLite refuses some here because a trigger does."""
+    entries = Recorder().whole().entries
+    ids = [event.event_id for event in events_of(entries)]
+    with Writer(db) as writer:
+        key = writer.stream("agent_events")
+        before = writer.cursor(key)
+        with closing(sqlite3.connect(db)) as saboteur:
+            saboteur.execute(
+                "CREATE TRIGGER picky BEFORE INSERT ON event WHEN new.event_id IN ('run-7', 'run-20')"
+                " BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+            )
+        counts = writer.append(entries, key, before, follow(before, entries))
+        assert counts == Counts(received=len(entries), stored=len(entries) - 2, rejected=2)
+        assert writer.cursor(key) == follow(before, entries)
+    bad = [entries[ids.index(name)] for name in ("run-7", "run-20")]
+    assert query(db, "SELECT ms, number, reason, data FROM rejected ORDER BY key") == [
+        (*entry.at, "can not be stored: IntegrityError: not this one", entry.fields[b"json_payload"]) for entry in bad
+    ]
+    assert states(db)["run"] == state_of(entry for entry in entries if entry not in bad)
 
 
 def test_of_two_writers_at_the_same_position_one_is_fenced_off(db: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -15,7 +16,7 @@ from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from store.errors import FileMissing, StoreError
+from store.errors import FileError, FileMissing, FileReplaced, StoreError
 from store.lease import holder
 from store.reader import Reader
 from tui.ascii_filter import AsciiFilter
@@ -99,15 +100,18 @@ class Treetop(App[None]):
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
             loop.add_signal_handler(number, partial(self.exit, return_code=128 + number))
+        self.push_screen(self._list_of_runs())
+        if self._ingester is not None:
+            self._feed_file(self._ingester)
+        self._watch_file()
+
+    def _list_of_runs(self) -> RunsScreen:
         hint = (
             f"No run yet.\n\nAgents publish events to the Redis stream {self.stream!r} at {self.url};\n"
             f"they are stored in {self.path}, and their runs appear here by themselves.\n\n"
             "See how it looks with:  treetop demo"
         )
-        self.push_screen(RunsScreen(self.glyphs, self.clock, self.path, hint, _delete, _mark))
-        if self._ingester is not None:
-            self._feed_file(self._ingester)
-        self._watch_file()
+        return RunsScreen(self.glyphs, self.clock, self.path, hint, _delete, _mark)
 
     async def on_unmount(self) -> None:
         if self._ingester is not None:
@@ -134,8 +138,29 @@ class Treetop(App[None]):
             await self._open_named(reader, self._run)
         self.set_interval(1.0, self._show_status)
         await self._show_status()
-        async for _ in reader.watch():
-            self._tell_screens()
+        while True:
+            try:
+                async for _ in reader.watch():
+                    self._trouble = ""  # whoever had it could write now
+                    self._tell_screens()
+            except FileReplaced as error:
+                self.notify(str(error), severity="warning", markup=False, timeout=10)
+                await self._reopen(reader)
+            except FileError as error:
+                self._trouble = str(error)
+                await asyncio.sleep(1.0)
+
+    async def _reopen(self, reader: Reader) -> None:
+        """Show the file that is at our path now, as soon as there is one. Nothing of the old one means anything in it."""
+        while True:
+            try:
+                await reader.reopen()
+                break
+            except FileError as error:
+                self._trouble = str(error)
+                await asyncio.sleep(0.25)
+        self.action_runs()
+        await self.switch_screen(self._list_of_runs())
 
     def _tell_screens(self) -> None:
         for screen in self.screen_stack:
@@ -146,7 +171,9 @@ class Treetop(App[None]):
         bars = self.screen.query(StatusBar)
         if not bars or self._reader is None:
             return
-        streams = await self._reader.streams()
+        streams = []
+        with suppress(FileError):  # what is wrong with it is said by `_watch_file`
+            streams = await self._reader.streams()
         feeding = await asyncio.to_thread(holder, self.path)
         for bar in bars:
             bar.stream = next((stream for stream in streams if stream.name == self.stream), None)

@@ -18,15 +18,18 @@ from tui.text import clean
 def save(db: Path, run_id: str, output: Path | None, redact: bool) -> str:
     """Export a run to a file, or to standard output; what to say about it. Raises StoreErrors."""
     redactor = Redactor() if redact else None
-    if output is None:
-        with open(sys.stdout.fileno(), "wb", closefd=False) as out:
-            footer = export(db, run_id, out, redactor)
-    else:
-        try:
+    try:
+        if output is None:
+            with open(sys.stdout.fileno(), "wb", closefd=False) as out:
+                footer = export(db, run_id, out, redactor)
+        else:
             with _replacing(db, output) as out:
                 footer = _packed(db, run_id, out, redactor) if output.suffix == ".gz" else export(db, run_id, out, redactor)
-        except OSError as error:
-            raise FileError(f"{output}: can not be written ({error.strerror}); name another with -o") from error
+    except BrokenPipeError:  # who reads has enough
+        raise
+    except OSError as error:
+        where = "standard output" if output is None else output
+        raise FileError(f"{where}: can not be written ({error.strerror}); name another file with -o") from error
     found = ", ".join(f"{kind} ({count})" for kind, count in footer.redacted.items())
     words = f"redacted {found}" if found else "found nothing to redact" if redact else "redacted nothing, as you wished"
     return f"exported {clean(run_id)}: {footer.end:,} events; {words}"
@@ -72,7 +75,7 @@ def load(db: Path, source: str) -> str:
     if counts.rejected and taken.run_id is not None:
         parts.append(f"{counts.rejected:,} left as they are stored here, with other content")
     elif counts.rejected:
-        parts.append(f"{counts.rejected:,} put aside as unreadable; `treetop rejected` shows them")
+        parts.append(f"{counts.rejected:,} put aside as unreadable")
     if taken.gaps:
         parts.append(f"entries were lost {taken.gaps} times before they could be stored where this comes from")
     if taken.redacted:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 
 from textual import events, on, work
-from textual.css.query import NoMatches
 from textual.screen import Screen
 
 from store.errors import StoreError
@@ -16,7 +15,11 @@ FRAME = 1 / 30
 
 
 class FedScreen(Screen[None]):
-    """Subclasses give `read`, called with an open file whenever there may be news, and `tick`, called every second."""
+    """Subclasses give `read`, called with an open file whenever there may be news, and `tick`, called every second.
+
+    Both may still be at it when the screen was closed. So they hold on to the widgets that they fill: a query would not
+    find them any more.
+    """
 
     def __init__(self, glyphs: Glyphs, clock: Callable[[], float]) -> None:
         super().__init__()
@@ -52,10 +55,6 @@ class FedScreen(Screen[None]):
                     await self.read(self.reader)
                 except StoreError as error:
                     self.notify(str(error), severity="error", markup=False, timeout=10)
-                except NoMatches:
-                    if self.is_attached and self.is_current:
-                        raise
-                    return  # the screen was closed while it read, its widgets are gone
             await asyncio.sleep(FRAME)
 
     def _ticked(self) -> None:

@@ -100,8 +100,10 @@ class RunsScreen(FedScreen):
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
+        self._list, self._titles = self.query_one(RunList), self.query_one(RunListTitles)
+        self._title, self._about, self._box = self.query_one(Title), self.query_one(TextPane), self.query_one(Input)
         self.query_one(StatusBar).file = str(self._path)
-        self.query_one(RunList).focus()
+        self._list.focus()
 
     async def read(self, reader: Reader) -> None:
         known = max((row.last_seq for row in self._rows.values()), default=0)
@@ -115,17 +117,17 @@ class RunsScreen(FedScreen):
 
     def _show(self) -> None:
         rows = sorted(self._rows.values(), key=lambda row: row.key, reverse=True)
-        self.query_one(RunList).show(rows)
-        title, now = self.query_one(Title), self.clock()
-        title.runs = len(rows)
-        title.live = sum(summary.run_ended(row.run, now) == "running" for row in rows)
+        self._list.show(rows)
+        now = self.clock()
+        self._title.runs = len(rows)
+        self._title.live = sum(summary.run_ended(row.run, now) == "running" for row in rows)
         self._preview()
 
     @on(Rows.Moved)
     def _preview(self) -> None:
-        row = self.query_one(RunList).selected
+        row = self._list.selected
         lines = [] if row is None else run_lines(row, self.clock(), self.glyphs)
-        self.query_one(TextPane).show(None if row is None else row.key, lines)
+        self._about.show(None if row is None else row.key, lines)
 
     def tick(self) -> None:
         if any(row.run.ended is None for row in self._rows.values()):
@@ -133,42 +135,40 @@ class RunsScreen(FedScreen):
 
     @on(Rows.Selected)
     def _selected(self, message: Rows.Selected) -> None:
-        row = self.query_one(RunList).selected
+        row = self._list.selected
         if row is not None:
             self.post_message(self.Opened(row.run.run_id))
 
     # Filter and sort
 
     def action_filter(self) -> None:
-        box = self.query_one(Input)
-        box.add_class("-open")
-        box.focus()
+        self._box.add_class("-open")
+        self._box.focus()
 
     def action_unfilter(self) -> None:
-        box = self.query_one(Input)
-        box.remove_class("-open")
-        box.value = ""
-        self.query_one(RunList).focus()
+        self._box.remove_class("-open")
+        self._box.value = ""
+        self._list.focus()
 
     @on(Input.Changed)
     def _filtered(self, event: Input.Changed) -> None:
-        self.query_one(RunList).narrow(event.value)
+        self._list.narrow(event.value)
         self._preview()
 
     @on(Input.Submitted)
     def _done(self) -> None:
-        self.query_one(RunList).focus()
+        self._list.focus()
 
     def action_sort(self) -> None:
-        runs, names = self.query_one(RunList), list(SORTS)
-        runs.order(names[(names.index(runs.sort) + 1) % len(names)])
-        self.query_one(RunListTitles).refresh()
+        names = list(SORTS)
+        self._list.order(names[(names.index(self._list.sort) + 1) % len(names)])
+        self._titles.refresh()
         self._preview()
 
     # Mark and delete
 
     def action_mark(self) -> None:
-        row = self.query_one(RunList).selected
+        row = self._list.selected
         if row is not None:
             self.run_worker(self._keep(row), group="mark")
 
@@ -181,7 +181,7 @@ class RunsScreen(FedScreen):
         self.news(self.reader)
 
     def action_delete(self) -> None:
-        row = self.query_one(RunList).selected
+        row = self._list.selected
         if row is None:
             return
         run = row.run

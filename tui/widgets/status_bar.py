@@ -22,7 +22,7 @@ class StatusBar(Widget):
     ingester: reactive[str | None] = reactive(None)
     """Who stores events into the file, None when nobody does."""
     trouble: reactive[str] = reactive("")
-    """What the ingester said when it ended."""
+    """What the ingester said last; empty when it stored something since."""
     file: reactive[str] = reactive("")
 
     def __init__(self, glyphs: Glyphs) -> None:
@@ -53,6 +53,8 @@ class StatusBar(Widget):
         running, silent = self._glyphs("running"), self._glyphs("silent")
         if self.ingester is None:
             return (f"{silent} not ingesting" + (f": {clean(self.trouble, 160)}" if self.trouble else ""), "$warning")
+        if self.trouble:
+            return f"{self._glyphs('error')} {clean(self.trouble, 160)}", "bold $error"
         if self.stream is None:
             return f"{silent} starting", "$foreground 62%"
         reason = clean(self.stream.reason or "", 160)

@@ -1,0 +1,215 @@
+"""The stream, read a bounded piece at a time, with all that tells whether something is missing before it.
+
+How large the next entries are nobody can ask Redis. So the number that is asked for follows the size of those before, and
+a reply that turns out to be too large is not read to its end: the connection is dropped, and one entry asked for.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.connection import DefaultParser
+from redis.retry import Retry
+
+from store.cursor import START, Cursor, Entry, Look, Verdict, follow, is_contiguous, judge
+from store.errors import RedisError
+from store.events import StreamId
+
+BLOCK = 0.5
+"""Seconds to wait in Redis for the next entry."""
+
+CHECK = 1.0
+"""Seconds between two checks that the stream is still the one we know, while nothing arrives."""
+
+ANSWER = 5.0
+"""Seconds in which Redis must answer."""
+
+BATCH_FIRST = 16
+BATCH = 1_000
+BATCH_BYTES = 4_000_000
+"""Bounds of a batch. What is waiting when one is committed is the next one, so batches grow under load by themselves;
+the first is small, as nobody knows yet how large entries are."""
+
+REPLY_BYTES = 32_000_000
+"""Size above which the answer to a question for several entries is not read to its end."""
+
+
+class TooLarge(redis.RedisError):
+    """A reply has more bytes than are allowed."""
+
+
+class Allowance:
+    """How many bytes the replies may have that are still to come; None: any number."""
+
+    def __init__(self) -> None:
+        self.left: int | None = None
+
+    def take(self, size: int) -> None:
+        """So many arrived. Raises TooLarge."""
+        if self.left is not None:
+            self.left -= size
+            if self.left < 0:
+                raise TooLarge(f"a reply has more than {REPLY_BYTES:,} bytes")
+
+
+class _Metered:
+    """A socket that counts what arrives."""
+
+    def __init__(self, socket: Any, allowance: Allowance) -> None:
+        self._socket = socket
+        self._allowance = allowance
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+    def recv_into(self, *arguments: Any) -> int:
+        size: int = self._socket.recv_into(*arguments)
+        self._allowance.take(size)
+        return size
+
+
+class _MeteredParser(DefaultParser):  # type: ignore[misc, valid-type]
+    """Reads replies from a metered socket."""
+
+    def __init__(self, allowance: Allowance, socket_read_size: int) -> None:
+        super().__init__(socket_read_size=socket_read_size)
+        self._allowance = allowance
+
+    def on_connect(self, connection: Any, **options: Any) -> None:
+        super().on_connect(connection, **options)
+        self._sock: Any = _Metered(self._sock, self._allowance)
+
+
+def connect(url: str, allowance: Allowance | None = None) -> redis.Redis:
+    """A client with every timeout given: the library's own retries would hide an outage for a minute."""
+    options: dict[str, Any] = {} if url.startswith("unix:") else {"socket_keepalive": True}
+    if allowance is not None:
+        options["parser_class"] = partial(_MeteredParser, allowance)
+    try:
+        return redis.Redis.from_url(
+            url,
+            decode_responses=False,
+            socket_timeout=BLOCK + ANSWER,
+            socket_connect_timeout=3.0,
+            retry=Retry(NoBackoff(), 0),
+            health_check_interval=0,
+            **options,
+        )
+    except ValueError as error:
+        raise RedisError(
+            f"{url}: is not the address of a Redis ({error}); give one like redis://localhost:6379/0"
+        ) from error
+
+
+class Source:
+    """One stream of one Redis. Methods raise redis.RedisError and OSError; the connection is made anew after each."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self.url = url
+        self.name = name
+        self.head: StreamId | None = None
+        """The newest id of the stream, when last looked at."""
+        self.limit = BATCH_FIRST
+        """How many entries are read at once."""
+        self._allowance = Allowance()
+        self._client = connect(url, self._allowance)
+
+    def disconnect(self) -> None:
+        """Let go of the connection. The next one is careful again."""
+        self.limit = max(1, self.limit // 2)
+        self._client.connection_pool.disconnect()
+
+    def read(self, cursor: Cursor, certain: bool) -> Verdict:
+        """The next entries after the cursor, at most `limit`, and what is missing before them.
+
+        `certain`: look closely, whatever it costs. Otherwise, that is done only where something may be missing.
+        """
+        self._allowance.left = REPLY_BYTES if self.limit > 1 else None  # a single entry may have any size
+        try:
+            return self._read(cursor, certain)
+        except TooLarge:
+            self._client.connection_pool.disconnect()
+            self._allowance.left, self.limit = None, 1
+            return self._read(cursor, certain)
+        finally:
+            self._allowance.left = None
+
+    def learn(self, batch: Sequence[Entry]) -> None:
+        """Choose by these entries how many to read the next time."""
+        if batch:
+            size = sum(len(value) for entry in batch for value in entry.fields.values()) // len(batch)
+            self.limit = max(1, min(BATCH, 2 * self.limit, BATCH_BYTES // (size + 1)))
+
+    def wait(self, cursor: Cursor, stopping: Callable[[], bool]) -> bool:
+        """Sleep in Redis until there is something to read. False: nothing came for a while, so look closely again."""
+        until = time.monotonic() + CHECK
+        while not stopping() and time.monotonic() < until:
+            if self._client.xread({self.name: str(cursor.position)}, count=1, block=int(BLOCK * 1000)):
+                return True
+        return False
+
+    def _read(self, cursor: Cursor, certain: bool) -> Verdict:
+        batch = None if certain or cursor.position == START else self._glance(cursor)
+        return judge(cursor, self._look(cursor)) if batch is None else Verdict(batch, follow(cursor, batch))
+
+    def _glance(self, cursor: Cursor) -> list[Entry] | None:
+        """The cheap read: the next entries, if nothing is missing before them; None where that takes a closer look."""
+        pipe = self._client.pipeline(transaction=False)
+        pipe.xread({self.name: str(cursor.position)}, count=self.limit)
+        pipe.xrange(self.name, str(cursor.position), str(cursor.position))
+        batch, at_position = pipe.execute()
+        found = _entries_of_range(at_position)
+        return _entries_of_read(batch) if is_contiguous(cursor, found[0] if found else None) else None
+
+    def _look(self, cursor: Cursor) -> Look:
+        """Everything that Redis knows, at one moment."""
+        server = str(self._client.info("server")["run_id"])
+        pipe = self._client.pipeline(transaction=True)
+        pipe.exists(self.name)
+        pipe.xread({self.name: str(cursor.position)}, count=self.limit)
+        pipe.xrange(self.name, str(cursor.position), str(cursor.position))
+        pipe.xinfo_stream(self.name)
+        there, batch, at_position, about = pipe.execute(raise_on_error=False)
+        if not isinstance(there, Exception) and not there:
+            self.head = None
+            return Look((), self.limit, None, None, 0, None, server)
+        for reply in (there, batch, at_position, about):
+            if isinstance(reply, Exception):
+                raise reply
+        found = _entries_of_range(at_position)
+        self.head = StreamId.parse(about["last-generated-id"])
+        return Look(
+            _entries_of_read(batch),
+            self.limit,
+            found[0] if found else None,
+            self.head,
+            about["length"],
+            about.get("entries-added"),
+            server,
+        )
+
+
+def is_refusal(error: Exception) -> bool:
+    """Does a person have to mend something before it makes sense to try again?"""
+    if isinstance(error, redis.AuthenticationError):
+        return True
+    passing = (redis.exceptions.BusyLoadingError, redis.exceptions.ReadOnlyError, redis.exceptions.OutOfMemoryError)
+    return isinstance(error, redis.ResponseError) and not isinstance(error, passing)
+
+
+def _entries_of_range(reply: Any) -> list[Entry]:
+    """Entries of XRANGE."""
+    return [Entry(StreamId.parse(at), fields) for at, fields in reply or () if fields is not None]
+
+
+def _entries_of_read(reply: Any) -> list[Entry]:
+    """Entries of XREAD, whichever of its two shapes the protocol gives it."""
+    if not reply:
+        return []
+    if isinstance(reply, dict):
+        (parts,) = reply.values()
+        return [entry for part in parts for entry in _entries_of_range(part)]
+    return _entries_of_range(reply[0][1])
