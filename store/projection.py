@@ -16,7 +16,7 @@ from store.events import Event, StreamId, decode_facts, encode_facts
 from store.fold import Change, advance
 from store.state import RunState, empty
 
-CACHED_NODES = 500_000
+CACHED_NODES = 100_000
 """How many nodes of runs in progress stay in memory between batches."""
 
 CHUNK = 5_000

@@ -25,7 +25,7 @@ from store.projection import Arrived, Projection
 
 T = TypeVar("T")
 
-KNOWN_HOMES = 1_000_000
+KNOWN_HOMES = 200_000
 """Of how many nodes the run is remembered without asking the file."""
 
 ASKED_AT_ONCE = 500
