@@ -21,13 +21,12 @@ from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
-from textual.pilot import Pilot
-
 from store.cursor import Entry
 from store.events import StreamId
 from store.lease import Lease
 from store.simulator import Scenario, simulate
 from store.writer import FIELD, Writer
+from tests.rest import rest
 from tui.app import Treetop
 from tui.demo import STREAM, record, recorded
 
@@ -83,20 +82,11 @@ async def draw(picture: Picture, path: Path, clock: Callable[[], float]) -> str:
     """The picture as SVG."""
     app = Treetop(path, "redis://localhost:6379/0", STREAM, ingest=False, light=picture.light, clock=clock)
     async with app.run_test(size=picture.size) as pilot:
-        await settle(pilot)
+        await rest(pilot)
         for key in picture.keys:
             await pilot.press(key)
-            await settle(pilot)
+            await rest(pilot)
         return app.export_screenshot(title="treetop")
-
-
-async def settle(pilot: Pilot[None]) -> None:
-    """Wait until the screen looks the same for a while."""
-    same, before = 0, ""
-    while same < 4:
-        await pilot.pause(0.05)
-        after = pilot.app.export_screenshot()
-        same, before = (same + 1 if after == before else 0), after
 
 
 def png_of(svg: str) -> bytes:

@@ -167,6 +167,7 @@ class Treetop(App[None]):
             if isinstance(screen, FedScreen):
                 screen.news(self._reader)
 
+    @on(FedScreen.Shown)
     async def _show_status(self) -> None:
         bars = self.screen.query(StatusBar)
         if not bars or self._reader is None:

@@ -103,7 +103,7 @@ def run_text(state: RunState, ascii_only: bool) -> str:
         parts = (
             nid,
             clean(node.wording or f"(not announced yet) {node.node_id}", 120),
-            f"[{task_name(node.task_type)[0] or '?'} {clean(node.status or 'unknown', 30)}]",
+            f"[{clean(task_name(node.task_type)[0] or '?', 30)} {clean(node.status or 'unknown', 30)}]",
             "" if own is None else fmt.duration(own),
             f"{glyphs('error')}{node.errors + node.aborted}" if node.errors or node.aborted else "",
         )

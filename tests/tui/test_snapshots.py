@@ -8,7 +8,8 @@ import pytest
 from textual.pilot import Pilot
 
 from store.lease import Lease
-from tests.tui.stage import LIVE, Clock, Feed, shown, treetop, until
+from tests.rest import rest
+from tests.tui.stage import LIVE, Clock, Feed, treetop
 
 Compare = Callable[..., bool]
 
@@ -25,17 +26,6 @@ def keys(*pressed: str) -> Callable[[Pilot[Any]], Any]:
             await rest(pilot)
 
     return run_before
-
-
-async def rest(pilot: Pilot[Any]) -> None:
-    """Wait until the screen looks the same for a while, and nothing on it is being read."""
-    seen: list[str] = []
-
-    def same() -> bool:
-        seen.append(shown(pilot.app))
-        return len(seen) > 12 and len(set(seen[-12:])) == 1 and "reading…" not in seen[-1]
-
-    await until(pilot, same)
 
 
 class TestRuns:

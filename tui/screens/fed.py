@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from textual import events, on, work
+from textual.message import Message
 from textual.screen import Screen
 
 from store.errors import StoreError
@@ -20,6 +21,9 @@ class FedScreen(Screen[None]):
     Both may still be at it when the screen was closed. So they hold on to the widgets that they fill: a query would not
     find them any more.
     """
+
+    class Shown(Message):
+        """The screen is the one being looked at now."""
 
     def __init__(self, glyphs: Glyphs, clock: Callable[[], float]) -> None:
         super().__init__()
@@ -64,3 +68,4 @@ class FedScreen(Screen[None]):
     @on(events.ScreenResume)
     def _resumed(self) -> None:
         self._news.set()
+        self.post_message(self.Shown())

@@ -37,6 +37,7 @@ RESULTS = ("final_aggregate", "execute", "plan")
 """Actions that have a result, the one that counts first."""
 
 Scope = Literal["node", "subtree", "run"]
+PANES = ("tree", "timeline", "inspector")
 SCOPES: tuple[Scope, ...] = ("node", "subtree", "run")
 
 
@@ -76,16 +77,15 @@ class RunScreen(FedScreen):
         Binding("2", "pane('tree')", "Tree", id="pane.tree", show=False, tooltip="To the tree"),
         Binding("3", "pane('timeline')", "Timeline", id="pane.timeline", show=False, tooltip="To the timeline"),
         Binding("4", "pane('inspector')", "Inspector", id="pane.inspector", show=False, tooltip="To the inspector"),
-        Binding("tab", "app.focus_next", "Next pane", id="pane.next", show=False, tooltip="To the next pane"),
-        Binding(
-            "shift+tab", "app.focus_previous", "Previous", id="pane.previous", show=False, tooltip="To the pane before"
-        ),
+        Binding("tab", "next_pane(1)", "Next pane", id="pane.next", show=False, tooltip="To the next pane"),
+        Binding("shift+tab", "next_pane(-1)", "Previous", id="pane.previous", show=False, tooltip="To the pane before"),
     ]
 
     def __init__(self, glyphs: Glyphs, clock: Callable[[], float], run_id: str, follow: bool = False) -> None:
         super().__init__(glyphs, clock)
         self.run_id = run_id
         self._follow = follow
+        self._deleted = False
         self._loaded: Loaded | None = None
         self._state: RunState | None = None
         self._scope: Scope = "node"
@@ -131,7 +131,8 @@ class RunScreen(FedScreen):
             return
         generation = await reader.generation(loaded.key)
         if generation is None:
-            self._header.place = "deleted"
+            self._deleted = True
+            self._place()
             return
         if generation != loaded.generation:
             await self._open(reader)
@@ -201,7 +202,8 @@ class RunScreen(FedScreen):
         if not live:
             self._follow = False
         self._header.run, self._header.now = run, self.clock()
-        self._header.place = "stored" if not live else "following" if self._follow else "live"
+        still = "following" if self._follow else "live"
+        self._header.place = "deleted" if self._deleted else still if live else "stored"
         root = self._tree.focus_root
         within = "" if root is None else f", narrowed to {clean(self._state.nodes[root].nid or 'root', 20)} (u widens)"
         self._tree.border_title = f"2 Tree: {fmt.count(len(self._state.nodes))} nodes{within}"
@@ -293,7 +295,7 @@ class RunScreen(FedScreen):
         if self._state is None or self.reader is None:
             return
         self._inspector.border_title = (
-            f"4 {'Event' if self._about == 'event' else 'Node'}{', as published' if self._raw else ''}"
+            "4 Node" if self._about == "node" else f"4 Event{', as published' if self._raw else ''}"
         )
         if self._about == "event":
             self.run_worker(self._inspect_event(self.reader), group="inspect", exclusive=True)
@@ -391,6 +393,11 @@ class RunScreen(FedScreen):
     def action_pane(self, name: str) -> None:
         self.set_class(name == "inspector", "-inspecting")
         self.query_one(f"#{name}").focus()
+
+    def action_next_pane(self, step: int) -> None:
+        """To the pane after the focused one, also to one that there is no room for until it is looked at."""
+        at = PANES.index(self.focused.id) if self.focused is not None and self.focused.id in PANES else 0
+        self.action_pane(PANES[(at + step) % len(PANES)])
 
     def back(self) -> bool:
         """One level back within this screen; False when there is none."""
