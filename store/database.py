@@ -1,7 +1,7 @@
 """The file: how it is opened, what makes it ours, and how records become rows and rows records again.
 
-SQL lives here, in `schema.sql`, and in what reads and writes the file: `reader`, `writer`, `projection`, `prune`, `checkup`,
-`archive`. `reference` has that of other programs' files.
+SQL lives here, in `schema.sql`, and in what reads and writes the file: `reader`, `writer`, `projection`, `prune`,
+`checkup` and `archive`. `reference` has that of other programs' files.
 """
 
 import os

@@ -209,7 +209,7 @@ class NodeCreated(Facts, frozen=True, omit_defaults=True):
         return self.layer == 0 or (not self.outer_node_id and self.layer in (None, -1))
 
 
-class PlannedTask(Struct, frozen=True, omit_defaults=True):
+class PlannedTask(Struct, frozen=True, omit_defaults=True, gc=False):
     """An entry of a plan; all that is needed of it here is that it is there."""
 
 

@@ -43,7 +43,11 @@ def test_every_command_is_described_and_every_described_command_exists() -> None
 def test_every_option_in_a_table_exists() -> None:
     context = click.Context(treetop)
     for command, words in re.findall(r"^\| `treetop ([a-z]+) ?([^`]*)`", TEXT, re.MULTILINE):
-        known = {name for option in treetop.commands[command].get_params(context) for name in (*option.opts, *option.secondary_opts)}
+        known = {
+            name
+            for option in treetop.commands[command].get_params(context)
+            for name in (*option.opts, *option.secondary_opts)
+        }
         assert set(re.findall(r"--[a-z-]+", words)) <= known, command
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.stage import FAILED, FINISHED, OPEN, Clock, store_run
+from tests.tui.stage import FAILED, FINISHED, OPEN, Clock, no_matter, store_run
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -21,6 +21,13 @@ def _same_everywhere() -> Iterator[None]:
     yield
     patch.undo()
     time.tzset()
+
+
+@pytest.fixture(autouse=True)
+def _in_no_haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for messages, see `Hands`, not for the processor."""
+    monkeypatch.setattr("textual.app.wait_for_idle", no_matter)
+    monkeypatch.setattr("textual.pilot.wait_for_idle", no_matter)
 
 
 @pytest.fixture(scope="session")
@@ -49,5 +56,3 @@ def path(here: Path, _three_runs: Path) -> Path:
 def clock() -> Clock:
     """Noon of the day on which the runs happened."""
     return Clock()
-
-

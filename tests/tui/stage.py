@@ -1,5 +1,6 @@
 """What the tests of the screens share: a clock that stands still, files with simulated runs, and a look at the screen."""
 
+import asyncio
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
@@ -32,7 +33,7 @@ from tui.widgets.timeline import Timeline
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-PATIENCE = 10.0
+PATIENCE = 5.0
 """Seconds after which what did not happen will not."""
 
 URL = "redis://localhost:6379/0"
@@ -178,11 +179,42 @@ def treetop(path: Path, clock: Callable[[], float], run: str | None = None, **op
     return app
 
 
+HOPS = 8
+"""Widgets that a key passes at most on its way to the one that takes it, and what that says on its way to who hears it."""
+
+
+class Hands(Pilot[Any]):
+    """Presses keys, each when all messages that the one before set off were heard.
+
+    Textual's own pilot waits for an idle processor instead, which one that looks for changes of a file never is.
+    """
+
+    async def press(self, *keys: str) -> None:
+        for key in keys:
+            await super().press(key)
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until every widget has heard what was said to it, and the screen shows it."""
+        for _ in range(HOPS):
+            await self._wait_for_screen()
+        drawn = asyncio.Event()
+        if self.app.is_running and self.app.screen.call_after_refresh(drawn.set):
+            await asyncio.wait_for(drawn.wait(), PATIENCE)
+
+
+async def no_matter(*_: float) -> None:
+    """In place of waiting for an idle processor."""
+    await asyncio.sleep(0)
+
+
 @asynccontextmanager
-async def watching(app: App[Any], width: int = 120, height: int = 36) -> "AsyncIterator[Pilot[Any]]":
+async def watching(app: App[Any], width: int = 120, height: int = 36) -> "AsyncIterator[Hands]":
     """The application on a terminal of this size."""
-    async with app.run_test(size=(width, height), notifications=True) as pilot:
-        await pilot.pause()
+    async with app.run_test(size=(width, height), notifications=True):
+        pilot = Hands(app)
+        await pilot.settle()
+        await pilot.settle()
         yield pilot
 
 
@@ -260,8 +292,6 @@ def faults(app: App[Any]) -> list[str]:
             if segment.style is not None and segment.style.link:
                 found.append(f"line {number}: link {segment.style.link!r}")
     return found
-
-
 
 
 def row_of(run: Run, key: int = 1, size: int = 100, gaps: int = 0, marked: bool = False) -> RunRow:

@@ -56,7 +56,12 @@ class TestClip:
 class TestFit:
     """Which columns there is room for."""
 
-    COLUMNS = (Column("mark", "", 1), Column("goal", "GOAL", 0), Column("time", "TIME", 7), Column("size", "SIZE", 6, needs=40))
+    COLUMNS = (
+        Column("mark", "", 1),
+        Column("goal", "GOAL", 0),
+        Column("time", "TIME", 7),
+        Column("size", "SIZE", 6, needs=40),
+    )
 
     def test_all_of_them_where_it_is_wide(self) -> None:
         assert [column.name for column, _ in fit(self.COLUMNS, 40)] == ["mark", "goal", "time", "size"]

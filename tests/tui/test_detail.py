@@ -108,7 +108,9 @@ class TestKinds:
             {"id": 2, "task_type": "write", "goal": "Write", "dependency": ["1"], "length": "300 words"},
         ]
         said = shown(example("plan_received", raw_plan=plan))
-        assert all(text in said for text in ("Plan, 2 tasks", "1     search Look", "2     write  Write  300 words  after 1"))
+        assert all(
+            text in said for text in ("Plan, 2 tasks", "1     search Look", "2     write  Write  300 words  after 1")
+        )
 
     def test_tasks_of_tasks_are_indented(self) -> None:
         plan = [{"id": "1", "task_type": "write", "goal": "All", "sub_tasks": [{"id": "1.1", "goal": "Part"}]}]

@@ -69,7 +69,14 @@ class TestSize:
 
     @pytest.mark.parametrize(
         ("octets", "shown"),
-        [(0, "0 B"), (812, "812 B"), (4_200, "4.2 kB"), (157_000, "157 kB"), (1_300_000_000, "1.3 GB"), (10**15, "1000.0 TB")],
+        [
+            (0, "0 B"),
+            (812, "812 B"),
+            (4_200, "4.2 kB"),
+            (157_000, "157 kB"),
+            (1_300_000_000, "1.3 GB"),
+            (10**15, "1000.0 TB"),
+        ],
     )
     def test_has_a_unit(self, octets: int, shown: str) -> None:
         assert fmt.size(octets) == shown

@@ -151,7 +151,9 @@ class TestWalking:
             await pilot.press("j", "J", "e")
             assert len(app.heard(Rows.Moved)) == 3
 
-    @pytest.mark.parametrize("key", ["l", "h", "space", "minus", "equals_sign", "O", "p", "P", "J", "K", "C", "u", "a", "e", "E"])
+    @pytest.mark.parametrize(
+        "key", ["l", "h", "space", "minus", "equals_sign", "O", "p", "P", "J", "K", "C", "u", "a", "e", "E"]
+    )
     async def test_without_nodes_no_key_does_harm(self, key: str) -> None:
         app = Forest(Recorder().run_started().state)
         async with watching(app, 80, 20) as pilot:

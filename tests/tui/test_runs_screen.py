@@ -10,7 +10,21 @@ from store.simulator import Scenario
 from store.writer import Writer, delete_run
 from tests.recorder import Recorder
 from tests.tables import query
-from tests.tui.stage import FINISHED, LIVE, Clock, Feed, at, line_with, lines, sees, shown, store_run, treetop, until, watching
+from tests.tui.stage import (
+    FINISHED,
+    LIVE,
+    Clock,
+    Feed,
+    at,
+    line_with,
+    lines,
+    sees,
+    shown,
+    store_run,
+    treetop,
+    until,
+    watching,
+)
 from tui.screens.confirm import Confirm
 from tui.screens.help import Help
 from tui.screens.run import RunScreen

@@ -17,7 +17,11 @@ def stream(**changed: object) -> StreamRow:
 
 
 async def bar(
-    row: StreamRow | None, ingester: str | None = "process 7 on host", width: int = 160, trouble: str = "", plain: bool = False
+    row: StreamRow | None,
+    ingester: str | None = "process 7 on host",
+    width: int = 160,
+    trouble: str = "",
+    plain: bool = False,
 ) -> str:
     """What the bar says."""
     made = StatusBar(Glyphs(plain))

@@ -27,7 +27,9 @@ async def test_long_lines_wrap_between_words() -> None:
     pane = TextPane()
     async with watching(Alone(pane), 24, 10) as pilot:
         pane.show("a", [line("the quick brown fox jumps over the lazy dog")])
-        await until(pilot, lambda: [row.strip() for row in rows_of(pane)][:2] == ["the quick brown fox", "jumps over the lazy"])
+        await until(
+            pilot, lambda: [row.strip() for row in rows_of(pane)][:2] == ["the quick brown fox", "jumps over the lazy"]
+        )
 
 
 async def test_and_again_when_the_pane_gets_another_width() -> None:

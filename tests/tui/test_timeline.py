@@ -10,7 +10,7 @@ from store import events as ev
 from store.events import Event
 from store.record import Stored
 from store.state import Node
-from tests.tui.stage import Alone, line_with, lines, rows_of, shown, until, watching
+from tests.tui.stage import Alone, line_with, lines, rows_of, sees, shown, until, watching
 from tui.theme import Glyphs
 from tui.widgets.timeline import PAGE, PAGES, Timeline
 
@@ -86,7 +86,7 @@ class TestPages:
         async with watching(app, 80, 20) as pilot:
             for page in range(0, 2 * PAGES, 2):
                 app.timeline.scroll_to(y=page * PAGE, animate=False)
-                await until(pilot, lambda page=page: f"step {page * PAGE + 1} " in shown(app))
+                await sees(pilot, f"step {page * PAGE + 1} ")
             asked = len(app.pages)
             app.timeline.scroll_to(y=10 * PAGE, animate=False)
             await until(pilot, lambda: f"step {10 * PAGE + 1} " in shown(app))
@@ -97,7 +97,7 @@ class TestPages:
         async with watching(app, 80, 20) as pilot:
             for page in range(PAGES + 2):
                 app.timeline.scroll_to(y=2 * page * PAGE, animate=False)
-                await until(pilot, lambda page=page: f"step {2 * page * PAGE + 1} " in shown(app))
+                await sees(pilot, f"step {2 * page * PAGE + 1} ")
             app.timeline.scroll_to(y=0, animate=False)
             await until(pilot, lambda: "step 1 " in shown(app))
             assert app.pages.count((0, PAGE)) == 2
