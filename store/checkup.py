@@ -132,12 +132,14 @@ def _check_open(path: Path, connection: sqlite3.Connection, deep: bool) -> Itera
 
 def _check_bodies(connection: sqlite3.Connection) -> Finding:
     """Compare every body with its checksum."""
-    broken, after, seen = 0, 0, 0
-    while rows := connection.execute(
-        "SELECT seq, crc, data FROM body WHERE seq > ? ORDER BY seq LIMIT ?", (after, PAGE)
-    ).fetchall():
-        broken += sum(crc32(data) != crc for _, crc, data in rows)
-        seen, after = seen + len(rows), rows[-1][0]
+    broken, after, seen, more = 0, 0, 0, True
+    while more:
+        more = False
+        for seq, crc, data in connection.execute(  # one at a time: each may be large
+            "SELECT seq, crc, CAST(data AS BLOB) FROM body WHERE seq > ? ORDER BY seq LIMIT ?", (after, PAGE)
+        ):
+            broken += crc32(data) != crc
+            seen, after, more = seen + 1, seq, True
     if broken:
         return Finding("file", f"{broken:,} of {seen:,} bodies are not what was stored: the disk lost bits", well=False)
     return Finding("file", f"all {seen:,} bodies are as they were stored")

@@ -13,6 +13,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 import redis
 
@@ -45,6 +46,7 @@ class Ingester:
         self._source = Source(url, stream)
         self._stopping = False
         self._opened = False
+        self._greeted = False
         self._state: tuple[str, str | None] = ("", None)
         self._since = 0.0
         self._told = 0.0
@@ -93,12 +95,15 @@ class Ingester:
             self._troubled = now
         if said != self._trouble or now - self._complained > REPEAT:
             self._trouble, self._complained = said, now
-            _say(said)
+            _say(said, sys.stderr)
         self._pause(RETRY_FILE)
 
     def _feed(self, writer: Writer) -> None:
         key = writer.stream(self.stream)
         self._tell(writer, key, "connecting")
+        if not self._greeted:
+            self._greeted = True
+            _say(f"{self.path}: storing what is published to {self.stream} at {self._source.url}")
         cursor, certain, patience = writer.cursor(key), True, RETRY_FIRST
         while not self._stopping:
             writer.check_in_place()
@@ -169,7 +174,7 @@ class Ingester:
             self._trouble = ""
 
 
-def _say(text: str) -> None:
-    """On standard error, where the file itself can not carry it. Nobody may be there to read it."""
+def _say(text: str, where: TextIO | None = None) -> None:
+    """What is wrong on standard error, that all is well on standard output. Nobody may be there to read it."""
     with suppress(OSError):
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the ingester's log
+        print(text, file=where or sys.stdout, flush=True)

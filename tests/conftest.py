@@ -20,7 +20,7 @@ settings.load_profile("patient")
 RECORDED = Path(__file__).parents[2] / "shared" / "data" / "recorded-run.entries.jsonl"
 """100 events that a real agent published on 22 April 2025; not part of the project."""
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which what did not happen will not."""
 
 

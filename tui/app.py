@@ -28,6 +28,7 @@ from tui.screens.help import Help, bindings_of, key_names
 from tui.screens.problems import ProblemsScreen
 from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
+from tui.text import clean
 from tui.theme import DARK, DEFAULT_VARIABLES, LIGHT, Glyphs
 from tui.widgets.status_bar import StatusBar
 
@@ -53,7 +54,9 @@ class Treetop(App[None]):
         Binding(
             "exclamation_mark", "problems", "Problems", id="app.problems", show=False, tooltip="What was rejected or lost"
         ),
-        Binding("colon", "command_palette", "Commands", id="app.commands", show=False, tooltip="All commands, by name"),
+        Binding(
+            "colon,ctrl+p", "command_palette", "Commands", id="app.commands", show=False, tooltip="All commands, by name"
+        ),
         Binding(
             "f2", "mouse", "Mouse", id="app.mouse", show=False, tooltip="Give the mouse to the terminal, or take it back"
         ),
@@ -84,6 +87,9 @@ class Treetop(App[None]):
         self._ingester = IngesterProcess(path, url, stream, self._troubled) if ingest else None
         self._reader: Reader | None = None
         self._trouble = ""
+        """Of the ingester."""
+        self._unreadable = ""
+        """What is wrong with the file."""
         self._filters: list[LineFilter] = [ControlFilter(), *([AsciiFilter()] if ascii_only else [])]
         self._mouse = True
         self.register_theme(DARK)
@@ -141,13 +147,13 @@ class Treetop(App[None]):
         while True:
             try:
                 async for _ in reader.watch():
-                    self._trouble = ""  # whoever had it could write now
+                    self._unreadable = ""
                     self._tell_screens()
             except FileReplaced as error:
-                self.notify(str(error), severity="warning", markup=False, timeout=10)
+                self.notify(clean(str(error)), severity="warning", markup=False, timeout=10)
                 await self._reopen(reader)
             except FileError as error:
-                self._trouble = str(error)
+                self._unreadable = str(error)
                 await asyncio.sleep(1.0)
 
     async def _reopen(self, reader: Reader) -> None:
@@ -157,7 +163,7 @@ class Treetop(App[None]):
                 await reader.reopen()
                 break
             except FileError as error:
-                self._trouble = str(error)
+                self._unreadable = str(error)
                 await asyncio.sleep(0.25)
         self.action_runs()
         await self.switch_screen(self._list_of_runs())
@@ -169,7 +175,7 @@ class Treetop(App[None]):
 
     @on(FedScreen.Shown)
     async def _show_status(self) -> None:
-        bars = self.screen.query(StatusBar)
+        bars = self.screen.query(StatusBar) if self.screen_stack else ()  # no screen is left when we are leaving
         if not bars or self._reader is None:
             return
         streams = []
@@ -178,7 +184,8 @@ class Treetop(App[None]):
         feeding = await asyncio.to_thread(holder, self.path)
         for bar in bars:
             bar.stream = next((stream for stream in streams if stream.name == self.stream), None)
-            bar.ingester, bar.trouble, bar.file = feeding, self._trouble, str(self.path)
+            bar.ingester, bar.file = feeding, str(self.path)
+            bar.trouble = self._unreadable or self._trouble
 
     def _troubled(self, said: str) -> None:
         self._trouble = said
@@ -189,7 +196,7 @@ class Treetop(App[None]):
         try:
             self.open_run(await reader.resolve(name), follow=name == "latest")
         except StoreError as error:
-            self.notify(str(error), severity="error", markup=False, timeout=10)
+            self.notify(clean(str(error)), severity="error", markup=False, timeout=10)
 
     def open_run(self, run_id: str, follow: bool = False) -> None:
         """Show a run on top of the list, instead of the one that is shown."""

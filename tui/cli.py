@@ -18,8 +18,22 @@ HELD = 75
 
 LATEST = "latest"
 
+
+def _before_command(ctx: click.Context, option: click.Parameter, value: Any) -> Any:
+    """An option may also stand before the command: then, too, it wins over the environment."""
+
+    def given(context: click.Context | None) -> bool:
+        source = None if context is None else context.get_parameter_source(option.name or "")
+        return source is click.core.ParameterSource.COMMANDLINE
+
+    if ctx.parent is not None and given(ctx.parent) and not given(ctx):
+        return ctx.parent.params[option.name or ""]
+    return value
+
+
 _db = click.option(
     "--db",
+    callback=_before_command,
     type=click.Path(dir_okay=False, path_type=Path),
     envvar="SQLITE_DB_PATH",
     default="events.db",
@@ -30,6 +44,7 @@ _db = click.option(
 _redis = click.option(
     "--redis",
     "url",
+    callback=_before_command,
     metavar="URL",
     envvar="REDIS_URL",
     default="redis://localhost:6379/0",
@@ -39,6 +54,7 @@ _redis = click.option(
 )
 _stream = click.option(
     "--stream",
+    callback=_before_command,
     metavar="NAME",
     envvar="EVENT_STREAM",
     default="agent_events",
@@ -93,8 +109,6 @@ def treetop(
     one, or `latest`: that run is opened at once.
     """
     if ctx.invoked_subcommand is not None:
-        ctx.ensure_object(dict)
-        ctx.default_map = {name: {"db": db, "url": url, "stream": stream} for name in ctx.command.commands}  # type: ignore[attr-defined]
         return
     run = ctx.obj
     _check_file(db, run)

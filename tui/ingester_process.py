@@ -15,6 +15,7 @@ class IngesterProcess:
     """Sees to it that the file is fed: by whoever holds its lease, else by a child process."""
 
     def __init__(self, path: Path, url: str, stream: str, on_trouble: Callable[[str], None]) -> None:
+        """`on_trouble` hears what is wrong, and an empty text when nothing is any more."""
         self._path = path
         self._command = (sys.executable, "-m", "tui.cli", "ingest", "--db", str(path), "--redis", url, "--stream", stream)
         self._on_trouble = on_trouble
@@ -33,16 +34,20 @@ class IngesterProcess:
             *self._command,
             "--until-eof",
             stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
-        assert self._process.stderr is not None
         said = ""
-        while text := await self._process.stderr.readline():
-            said = text.decode("utf-8", "replace").strip() or said
-            self._on_trouble(said)
-        code = await self._process.wait()
+
+        def wrong(text: str) -> None:
+            nonlocal said
+            said = text
+            self._on_trouble(text)
+
+        process = self._process
+        await asyncio.gather(_listen(process.stderr, wrong), _listen(process.stdout, lambda _: self._on_trouble("")))
+        code = await process.wait()
         self._process = None
         if code:
             self._on_trouble(said or f"the ingester ended with exit code {code}")
@@ -57,3 +62,11 @@ class IngesterProcess:
             await asyncio.wait_for(process.wait(), 3.0)
         except TimeoutError:
             process.kill()
+
+
+async def _listen(stream: asyncio.StreamReader | None, heard: Callable[[str], None]) -> None:
+    """Pass on what is said, line by line, until the end."""
+    assert stream is not None
+    while line := await stream.readline():
+        if text := line.decode("utf-8", "replace").strip():
+            heard(text)

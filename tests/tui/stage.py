@@ -33,7 +33,7 @@ from tui.widgets.timeline import Timeline
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 """Seconds after which what did not happen will not."""
 
 URL = "redis://localhost:6379/0"

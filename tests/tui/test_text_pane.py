@@ -58,6 +58,7 @@ async def test_keys_scroll_it(keys: list[str], first: str) -> None:
     app = Alone(pane)
     async with watching(app, 40, 10) as pilot:
         pane.show("a", numbered(100))
+        await pilot.settle()
         for key in keys:
             await pilot.press(key)
             await pilot.pause()
@@ -69,6 +70,7 @@ async def test_the_place_is_kept_when_the_same_text_grows() -> None:
     app = Alone(pane)
     async with watching(app, 40, 10) as pilot:
         pane.show("a", numbered(100))
+        await pilot.settle()
         await pilot.press("ctrl+d")
         await until(pilot, lambda: top(app) == "line 5.")
         pane.show("a", numbered(200))
@@ -81,6 +83,7 @@ async def test_another_text_begins_at_its_top() -> None:
     app = Alone(pane)
     async with watching(app, 40, 10) as pilot:
         pane.show("a", numbered(100))
+        await pilot.settle()
         await pilot.press("G")
         await until(pilot, lambda: top(app) == "line 90.")
         pane.show("b", numbered(100, first=500))
@@ -92,6 +95,7 @@ async def test_a_shorter_text_is_not_scrolled_past_its_end() -> None:
     app = Alone(pane)
     async with watching(app, 40, 10) as pilot:
         pane.show("a", numbered(100))
+        await pilot.settle()
         await pilot.press("G")
         await until(pilot, lambda: top(app) == "line 90.")
         pane.show("a", numbered(12))

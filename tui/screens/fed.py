@@ -9,6 +9,7 @@ from textual.screen import Screen
 
 from store.errors import StoreError
 from store.reader import Reader
+from tui.text import clean
 from tui.theme import Glyphs
 
 FRAME = 1 / 30
@@ -58,7 +59,7 @@ class FedScreen(Screen[None]):
                 try:
                     await self.read(self.reader)
                 except StoreError as error:
-                    self.notify(str(error), severity="error", markup=False, timeout=10)
+                    self.notify(clean(str(error)), severity="error", markup=False, timeout=10)
             await asyncio.sleep(FRAME)
 
     def _ticked(self) -> None:

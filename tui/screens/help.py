@@ -6,6 +6,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 
@@ -68,7 +69,8 @@ def help_lines(screen: Screen[object]) -> list[Line]:
     places: list[tuple[str, DOMNode]] = []
     focused = screen.focused
     if focused is not None:
-        places.append((f"In this pane: {focused.border_title or focused.id or ''}".strip(": "), focused))
+        title = Content.from_markup(focused.border_title or "").plain or focused.id or ""
+        places.append((f"In this pane: {title}".strip(": "), focused))
     places += [("On this screen", screen), ("Everywhere", screen.app)]
     lines: list[Line] = []
     for title, place in places:

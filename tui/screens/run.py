@@ -8,6 +8,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
+from textual.content import Content
 from textual.widgets import Footer
 
 from store.fold import advance
@@ -206,7 +207,8 @@ class RunScreen(FedScreen):
         self._header.place = "deleted" if self._deleted else still if live else "stored"
         root = self._tree.focus_root
         within = "" if root is None else f", narrowed to {clean(self._state.nodes[root].nid or 'root', 20)} (u widens)"
-        self._tree.border_title = f"2 Tree: {fmt.count(len(self._state.nodes))} nodes{within}"
+        title = f"2 Tree: {fmt.count(len(self._state.nodes))} nodes{within}"
+        self._tree.border_title = Content(title)  # a plain string would be read as markup
 
     def tick(self) -> None:
         if self._state is not None and self._state.run.status == RunStatus.RUNNING:

@@ -176,7 +176,7 @@ class RunsScreen(FedScreen):
         try:
             await asyncio.to_thread(self._mark, self._path, row.run.run_id, not row.marked)
         except StoreError as error:
-            self.notify(str(error), severity="error", markup=False)
+            self.notify(clean(str(error)), severity="error", markup=False)
         self._rows.clear()
         self.news(self.reader)
 
@@ -206,7 +206,7 @@ class RunsScreen(FedScreen):
         try:
             await asyncio.to_thread(self._delete, self._path, row.run.run_id)
         except StoreError as error:
-            self.notify(str(error), severity="error", markup=False)
+            self.notify(clean(str(error)), severity="error", markup=False)
         else:
             self.notify(clean(row.run.goal or row.run.run_id, 80), title="Deleted", markup=False)
         self.news(self.reader)

@@ -109,7 +109,7 @@ class RunList(Rows):
         return f"{row.run.goal or ''} {row.run.run_id} {summary.run_ended(row.run, now)} {row.run.mode or ''}".lower()
 
     def empty(self) -> str:
-        return f"no run matches “{self._filter}”" if self._all else self.hint
+        return f"no run matches “{clean(self._filter, 60)}”" if self._all else self.hint
 
     def row(self, index: int, width: int) -> Iterable[Cell]:
         row = self._shown[index]

@@ -22,7 +22,7 @@ class StatusBar(Widget):
     ingester: reactive[str | None] = reactive(None)
     """Who stores events into the file, None when nobody does."""
     trouble: reactive[str] = reactive("")
-    """What the ingester said last; empty when it stored something since."""
+    """What is wrong with the ingester or the file; empty when nothing is."""
     file: reactive[str] = reactive("")
 
     def __init__(self, glyphs: Glyphs) -> None:

@@ -54,7 +54,7 @@ class TextPane(ScrollView, can_focus=True):
         self._subject, self._lines = subject, lines
         self._wrap()
         if fresh:
-            self.scroll_to(y=0, animate=False)
+            self._scroll(0)
 
     def _wrap(self) -> None:
         width = self.size.width - 2
@@ -67,16 +67,19 @@ class TextPane(ScrollView, can_focus=True):
         self._wrap()
 
     def action_scroll(self, lines: int) -> None:
-        self.scroll_to(y=self.scroll_offset.y + lines, animate=False)
+        self._scroll(self.scroll_offset.y + lines)
 
     def action_scroll_pages(self, pages: float) -> None:
         self.action_scroll(round(pages * self.size.height))
 
     def action_scroll_home(self) -> None:
-        self.scroll_to(y=0, animate=False)
+        self._scroll(0)
 
     def action_scroll_end(self) -> None:
-        self.scroll_to(y=self.virtual_size.height, animate=False)
+        self._scroll(self.virtual_size.height)
+
+    def _scroll(self, top: int) -> None:
+        self.scroll_to(y=top, animate=False, force=True)  # the bar that a new text makes necessary is not there yet
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width

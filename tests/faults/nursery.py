@@ -1,0 +1,116 @@
+"""Processes to be killed: forked from one that has imported everything, so that one is there within milliseconds."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from resource import RLIMIT_CORE, setrlimit
+from typing import Any
+
+
+class Child:
+    """A process at work."""
+
+    def __init__(self, nursery: "Nursery", pid: int) -> None:
+        self.pid = pid
+        self._nursery = nursery
+
+    def send(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)  # which is its own until somebody waited for it
+
+    def wait(self) -> int:
+        """Its exit code; minus the signal's number when it died of one."""
+        self._nursery.children.remove(self)
+        status: int = self._nursery.ask("wait", self.pid)
+        return os.waitstatus_to_exitcode(status)
+
+    def kill(self) -> int:
+        self.send(signal.SIGKILL)
+        return self.wait()
+
+
+class Nursery:
+    """Starts children."""
+
+    def __init__(self) -> None:
+        self.children: list[Child] = []
+        self.log = Path(os.devnull)
+        """Where children that are started say what goes wrong."""
+        command = [sys.executable, "-m", __name__]
+        self._mother = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def close(self) -> None:
+        self._mother.communicate()
+
+    def ask(self, *request: object) -> Any:
+        assert self._mother.stdin is not None
+        assert self._mother.stdout is not None
+        pickle.dump(request, self._mother.stdin)
+        self._mother.stdin.flush()
+        return pickle.load(self._mother.stdout)
+
+    @property
+    def said(self) -> str:
+        """What children said since there is this log."""
+        return self.log.read_text("utf-8", "replace")
+
+    def start(self, work: Callable[..., None], *arguments: object) -> Child:
+        """A child at this work."""
+        child = Child(self, self.ask("start", self.log, work, arguments))
+        self.children.append(child)
+        return child
+
+    def run(self, work: Callable[..., None], *arguments: object) -> int:
+        """The exit code of a child after this work."""
+        return self.start(work, *arguments).wait()
+
+
+def main() -> None:
+    """Fork on demand until standard input ends."""
+    import tests.faults.child  # noqa: F401 - that is what this process is there for
+
+    alive: set[int] = set()
+    while True:
+        try:
+            what, *rest = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            break
+        if what == "wait":
+            (pid,) = rest
+            answer = os.waitpid(pid, 0)[1]
+            alive.remove(pid)
+        else:
+            answer = os.fork()
+            if answer == 0:
+                _work(*rest)
+            alive.add(answer)
+        pickle.dump(answer, sys.stdout.buffer)
+        sys.stdout.flush()
+    for pid in alive:
+        os.kill(pid, signal.SIGKILL)
+
+
+def _work(log: Path, work: Callable[..., None], arguments: tuple[object, ...]) -> None:
+    """Never returns."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), 1)
+    os.dup2(1, 2)
+    setrlimit(RLIMIT_CORE, (0, 0))
+    code = 1
+    try:
+        work(*arguments)
+        code = 0
+    except SystemExit as error:
+        code = int(str(error.code or 0))
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

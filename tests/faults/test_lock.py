@@ -1,0 +1,65 @@
+"""Another program holds the file's write lock for long."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from store.ingest import Ingester
+from store.redis_server import RedisServer
+from tests.conftest import until
+from tests.faults import child
+from tests.faults.numbered import publishing, settle
+from tests.faults.nursery import Nursery
+from tests.live import STREAM, number_stored, state_of_ingest
+from tests.tables import query
+
+HELD = float(os.environ.get("TREETOP_TEST_LOCK_SECONDS", "0"))
+"""How long the lock is held at least. In any case, until the ingester complained of it, which it does after 5 s."""
+
+
+@pytest.mark.parametrize("kind", ["IMMEDIATE", "EXCLUSIVE"])
+def test_a_file_that_is_locked_while_it_is_written_is_waited_for(
+    redis_server: RedisServer, db: Path, tmp_path: Path, nursery: Nursery, kind: str
+) -> None:
+    ready, enough = tmp_path / "ready", tmp_path / "enough"
+    with publishing(redis_server) as sent:
+        ingester = nursery.start(child.ingest, db, redis_server.url)
+        until(lambda: number_stored(db) > 100)
+        nursery.start(child.hold_lock, db, kind, ready, enough)
+        until(ready.exists)
+        held = time.monotonic()
+        stuck = number_stored(db)
+        until(lambda: "another program is writing to it" in nursery.said)
+        time.sleep(max(0.0, HELD - (time.monotonic() - held)))
+        assert number_stored(db) == stuck
+        enough.touch()
+        until(lambda: "events are stored again" in nursery.said)
+        until(lambda: number_stored(db) > stuck)
+        assert "another program is writing to it" in query(db, "SELECT reason FROM stream")[0][0]
+        ingester.send(signal.SIGTERM)
+        assert ingester.wait() == 0
+    Ingester(db, redis_server.url, STREAM).drain()
+    found = settle(f"file locked by another writer ({kind.lower()})", 1, sent, db)
+    assert (found.lost(sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])
+
+
+def test_a_file_that_is_locked_from_the_beginning_is_waited_for(
+    redis_server: RedisServer, db: Path, tmp_path: Path, nursery: Nursery
+) -> None:
+    ready, enough = tmp_path / "ready", tmp_path / "enough"
+    Ingester(db, redis_server.url, STREAM).drain()
+    nursery.start(child.hold_lock, db, "IMMEDIATE", ready, enough)
+    until(ready.exists)
+    with publishing(redis_server) as sent:
+        ingester = nursery.start(child.ingest, db, redis_server.url)
+        until(lambda: "another program is writing to it" in nursery.said)
+        enough.touch()
+        until(lambda: state_of_ingest(db) in ("reading", "live"))
+        ingester.send(signal.SIGTERM)
+        assert ingester.wait() == 0
+    Ingester(db, redis_server.url, STREAM).drain()
+    found = settle("file locked from the beginning", 1, sent, db)
+    assert (found.lost(sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])

@@ -1,0 +1,70 @@
+"""Two ingesters, or twenty, on one file."""
+
+import signal
+from pathlib import Path
+
+from store.ingest import Ingester
+from store.lease import holder, lock_path
+from store.redis_server import RedisServer
+from tests.conftest import until
+from tests.faults import child
+from tests.faults.numbered import publishing, settle
+from tests.faults.nursery import Nursery
+from tests.live import STREAM, number_stored
+
+
+def test_of_twenty_that_are_started_at_once_one_works(redis_server: RedisServer, db: Path, nursery: Nursery) -> None:
+    with publishing(redis_server) as sent:
+        ingesters = [nursery.start(child.ingest, db, redis_server.url) for _ in range(20)]
+        until(lambda: number_stored(db) > 100)
+        until(lambda: nursery.said.count("is storing events into it already; stop that one first") == 19)
+        (working,) = [ingester for ingester in ingesters if f"process {ingester.pid} on" in (holder(db) or "")]
+        assert nursery.said.count(f"process {working.pid} on") == 19
+        for ingester in ingesters:
+            if ingester is not working:
+                assert ingester.wait() == child.HELD
+        working.send(signal.SIGTERM)
+        assert working.wait() == 0
+    Ingester(db, redis_server.url, STREAM).drain()
+    found = settle("twenty ingesters at once", 20, sent, db)
+    assert (found.lost(sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])
+
+
+def test_two_that_both_think_they_are_alone_store_each_event_once(
+    redis_server: RedisServer, db: Path, nursery: Nursery
+) -> None:
+    """Somebody deleted the lock, again and again. The position in the file is moved by whoever is right about it."""
+    with publishing(redis_server) as sent:
+        ingesters = [nursery.start(child.ingest, db, redis_server.url)]
+        for _ in range(3):
+            until(lambda: number_stored(db) > 100)
+            until(lambda: holder(db) is not None)
+            lock_path(db).unlink()
+            ingesters.append(nursery.start(child.ingest, db, redis_server.url))
+            until(lambda: holder(db) is not None)
+            known = len(sent)
+            until(lambda: number_stored(db) > known)  # noqa: B023 - it is called at once
+        until(lambda: "another ingester moved on" in nursery.said)
+        for ingester in ingesters:
+            ingester.send(signal.SIGTERM)
+            assert ingester.wait() == 0
+    Ingester(db, redis_server.url, STREAM).drain()
+    found = settle("four ingesters that deleted locks let in", 4, sent, db)
+    assert (found.lost(sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])
+
+
+def test_one_that_stands_still_is_not_replaced_and_goes_on(redis_server: RedisServer, db: Path, nursery: Nursery) -> None:
+    with publishing(redis_server) as sent:
+        ingester = nursery.start(child.ingest, db, redis_server.url)
+        for turn in range(3):
+            known = number_stored(db)
+            until(lambda: number_stored(db) > known + 50)  # noqa: B023
+            ingester.send(signal.SIGSTOP)
+            assert nursery.run(child.ingest, db, redis_server.url) == child.HELD
+            assert nursery.said.count(f"process {ingester.pid} on") == turn + 1
+            ingester.send(signal.SIGCONT)
+        ingester.send(signal.SIGTERM)
+        assert ingester.wait() == 0
+    Ingester(db, redis_server.url, STREAM).drain()
+    found = settle("ingester stopped and continued", 3, sent, db)
+    assert (found.lost(sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])

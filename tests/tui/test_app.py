@@ -1,0 +1,342 @@
+"""What holds on every screen: help, commands, themes, plain terminals, any size."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from rich.cells import cell_len
+from textual.binding import Binding
+from textual.command import CommandPalette
+from textual.dom import DOMNode
+from textual.widgets import Footer
+
+from store.writer import Writer
+from tests.tui.stage import LIVE, Clock, Feed, Hands, lines, sees, shown, strips, treetop, until, watching
+from tui import cli
+from tui.app import Treetop
+from tui.screens.confirm import Confirm
+from tui.screens.help import Help, bindings_of, key_names
+from tui.screens.problems import ProblemsScreen
+from tui.screens.run import RunScreen
+from tui.screens.runs import RunsScreen
+from tui.widgets.node_tree import NodeTree
+from tui.widgets.rows import Rows
+from tui.widgets.run_list import RunList
+from tui.widgets.text_pane import TextPane
+from tui.widgets.timeline import Timeline
+
+PLACES: list[type[DOMNode]] = [Treetop, RunsScreen, RunScreen, ProblemsScreen, Confirm, Help, Rows, NodeTree, TextPane]
+
+
+def bindings(place: type[DOMNode]) -> Iterator[Binding]:
+    for binding in place.__dict__.get("BINDINGS", ()):
+        assert isinstance(binding, Binding)
+        yield binding
+
+
+def fills(app: Treetop, wanted: list[int]) -> bool:
+    """Are the lines on the screen exactly so many cells wide?"""
+    return [cell_len(line) for line in lines(app)] == wanted
+
+
+class TestKeys:
+    """Keys explain themselves, and mean one thing."""
+
+    @pytest.mark.parametrize("place", PLACES)
+    def test_every_binding_has_an_id_and_a_tooltip(self, place: type[DOMNode]) -> None:
+        assert [binding for binding in bindings(place) if not binding.id or not binding.tooltip] == []
+
+    @pytest.mark.parametrize("place", PLACES)
+    def test_none_is_a_key_that_terminals_or_tmux_want(self, place: type[DOMNode]) -> None:
+        keys = {key for binding in bindings(place) for key in binding.key.split(",")}
+        assert not keys & {"ctrl+b", "ctrl+a", "ctrl+s", "ctrl+j", "ctrl+m", "ctrl+i", "ctrl+h", "ctrl+enter"}
+
+    def test_no_id_is_used_twice(self) -> None:
+        ids = [binding.id for place in PLACES for binding in bindings(place)]
+        assert len(set(ids)) == len(ids)
+
+    @pytest.mark.parametrize(
+        ("keys", "names"),
+        [("question_mark,f1", "? F1"), ("j,down", "j ↓"), ("ctrl+d", "Ctrl+D"), ("equals_sign", "="), ("G", "G")],
+    )
+    def test_are_called_by_what_stands_on_them(self, keys: str, names: str) -> None:
+        assert key_names(keys) == names
+
+    async def test_the_footer_always_has_help_and_the_way_out(self, path: Path, clock: Clock) -> None:
+        app = treetop(path, clock)
+        async with watching(app, 80, 24) as pilot:
+            await sees(pilot, "3 runs")
+            assert all(text in lines(app)[-1] for text in ("? Help", "q Quit"))
+            await pilot.press("enter")
+            await until(pilot, lambda: app.screen.query(NodeTree))
+            await until(pilot, lambda: all(text in lines(app)[-1] for text in ("? Help", "q Back")))
+
+
+class TestHelp:
+    """`?` lists the keys of the focused pane, then those of the screen, then those that work everywhere."""
+
+    @pytest.mark.parametrize(("key", "pane"), [("2", NodeTree), ("3", Timeline), ("4", TextPane)])
+    async def test_every_key_of_the_pane(self, path: Path, clock: Clock, key: str, pane: type[DOMNode]) -> None:
+        app = treetop(path, clock)
+        async with watching(app, 140, 120) as pilot:
+            await sees(pilot, "3 runs")
+            await pilot.press("enter", key)
+            await until(pilot, lambda: isinstance(app.screen.focused, pane))
+            await pilot.press("question_mark")
+            wanted = [binding.tooltip[:30] for place in (pane, RunScreen, Treetop) for binding in bindings(place)]
+            await sees(pilot, "In this pane", "On this screen", "Everywhere", *wanted)
+
+    async def test_it_scrolls_where_it_is_longer_than_the_screen(self, path: Path, clock: Clock) -> None:
+        async with watching(treetop(path, clock), 80, 24) as pilot:
+            await sees(pilot, "3 runs")
+            await pilot.press("question_mark", "G")
+            await sees(pilot, "Esc or ? closes this help.")
+
+    @pytest.mark.parametrize("key", ["escape", "q", "question_mark", "f1"])
+    async def test_it_closes(self, path: Path, clock: Clock, key: str) -> None:
+        app = treetop(path, clock)
+        async with watching(app) as pilot:
+            await sees(pilot, "3 runs")
+            await pilot.press("f1", key)
+            await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+
+
+class TestCommands:
+    """Everything that keys do can be found by name."""
+
+    async def test_the_palette_offers_what_keys_do_here(self, path: Path, clock: Clock) -> None:
+        app = treetop(path, clock)
+        async with watching(app, 120, 40) as pilot:
+            await sees(pilot, "3 runs")
+            await pilot.press("enter")
+            await until(pilot, lambda: isinstance(app.screen.focused, NodeTree))
+            names = {command.title for command in app.get_system_commands(app.screen)}
+            here = [binding for place in (app.screen.focused, app.screen, app) for binding in bindings_of(place)]  # type: ignore[arg-type]
+            assert {f"{binding.description}  ({key_names(binding.key)})" for binding in here} <= names
+
+    @pytest.mark.parametrize("key", ["colon", "ctrl+p"])
+    async def test_it_opens(self, path: Path, clock: Clock, key: str) -> None:
+        app = treetop(path, clock)
+        async with watching(app) as pilot:
+            await sees(pilot, "3 runs")
+            await pilot.press(key)
+            await until(pilot, lambda: isinstance(app.screen, CommandPalette))
+
+    async def test_and_does_what_was_chosen(self, path: Path, clock: Clock) -> None:
+        app = treetop(path, clock)
+        async with watching(app) as pilot:
+            await sees(pilot, "3 runs")
+            await pilot.press("colon", *"Show only runs")
+            await sees(pilot, "Filter")
+            await pilot.press("escape", "escape")
+            await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+            for command in app.get_system_commands(app.screen):
+                if command.title.startswith("Sort"):
+                    command.callback()
+            await sees(pilot, "TIME▼")
+
+
+class TestThemes:
+    """Dark, light, and any other."""
+
+    @pytest.mark.parametrize("light", [False, True])
+    async def test_the_first_is_chosen_at_the_start(self, path: Path, clock: Clock, light: bool) -> None:
+        app = treetop(path, clock, light=light)
+        async with watching(app):
+            assert app.current_theme.dark != light
+
+    @pytest.mark.parametrize("theme", ["treetop-light", "textual-dark", "nord", "ansi-dark"])
+    async def test_they_can_be_changed_on_every_screen(self, path: Path, clock: Clock, theme: str) -> None:
+        app = treetop(path, clock)
+        async with watching(app, 120, 40) as pilot:
+            await sees(pilot, "3 runs")
+            before = [list(strip) for strip in strips(app)]
+            app.theme = theme
+            await pilot.settle()
+            await until(pilot, lambda: [list(strip) for strip in strips(app)] != before)
+            await pilot.press("enter")
+            await sees(pilot, "2 Tree")
+
+
+class TestAscii:
+    """`--ascii`: nothing but ASCII, on any screen."""
+
+    @pytest.mark.parametrize("size", [(80, 24), (150, 45)])
+    async def test_every_screen(self, path: Path, clock: Clock, size: tuple[int, int]) -> None:
+        feed = Feed(path, LIVE, clock, 100)
+        app = treetop(path, clock, ascii_only=True)
+        async with watching(app, *size) as pilot:
+            await sees(pilot, "4 runs")
+            for keys in ([], ["d"], ["n", "F"], ["3"], ["4"], ["v"], ["question_mark"], ["q", "1", "exclamation_mark"]):
+                await pilot.press(*keys)
+                assert [character for character in shown(app) if not character.isascii()] == []
+                assert {cell_len(line) for line in lines(app)} == {size[0]}
+        feed.close()
+
+
+SIZES = [(80, 24), (1, 1), (10, 3), (400, 120), (2, 60), (99, 24), (100, 24), (200, 1), (79, 23), (160, 45)]
+
+
+class TestSizes:
+    """Any size will do, and any change of size."""
+
+    @pytest.mark.parametrize(
+        "keys",
+        [[], ["d"], ["slash"], ["enter"], ["enter", "3"], ["enter", "4", "v"], ["question_mark"], ["exclamation_mark"]],
+    )
+    async def test_a_storm_of_sizes(self, path: Path, clock: Clock, keys: list[str]) -> None:
+        app = treetop(path, clock)
+        async with watching(app, 100, 30) as pilot:
+            await sees(pilot, "3 runs")
+            await pilot.press(*keys)
+            for width, height in SIZES:
+                await pilot.resize_terminal(width, height)
+                wanted = [width] * height
+                await until(pilot, partial(fills, app, wanted))
+
+    async def test_while_a_run_goes_on(self, path: Path, clock: Clock) -> None:
+        feed = Feed(path, LIVE, clock, 100)
+        app = treetop(path, clock)
+        async with watching(app, 100, 30) as pilot:
+            await sees(pilot, "1 live")
+            await pilot.press("F")
+            for width, height in SIZES * 3:
+                feed.more(12)
+                await pilot.resize_terminal(width, height)
+            await sees(pilot, "2 Tree", "FOLLOWING")
+        feed.close()
+
+    @pytest.mark.parametrize("size", [(1, 1), (10, 3)])
+    async def test_keys_on_a_tiny_terminal(self, path: Path, clock: Clock, size: tuple[int, int]) -> None:
+        app = treetop(path, clock)
+        async with watching(app, *size) as pilot:
+            await until(pilot, lambda: app.screen.query_one(RunList).count)
+            await pilot.press(
+                "G", "enter", "j", "l", "h", "b", "3", "G", "pageup", "4", "v", "G", "2", "e", "C", "u", "question_mark"
+            )
+            await pilot.press("q", "q", "1", "d", "n", "slash", "a", "escape", "S", "exclamation_mark", "q")
+            await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+
+
+class TestProblems:
+    """`!` shows what was rejected or lost."""
+
+    async def test_nothing_was(self, path: Path, clock: Clock) -> None:
+        async with watching(treetop(path, clock)) as pilot:
+            await sees(pilot, "3 runs")
+            await pilot.press("exclamation_mark")
+            await sees(pilot, "Nothing was rejected, nothing was lost")
+
+    async def test_something_was(self, path: Path, clock: Clock) -> None:
+        from tests.recorder import entry_of
+
+        with Writer(path) as writer:
+            writer.append([entry_of(b'{"event_type": \x1b]', 7), entry_of(b"not json", 8)])
+        app = treetop(path, clock)
+        async with watching(app) as pilot:
+            await sees(pilot, "3 runs")
+            await pilot.press("exclamation_mark")
+            await sees(pilot, "rejected", "not JSON", "An entry of the stream that is not an event")
+            await pilot.press("q")
+            await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+
+
+class TestMouse:
+    """F2 gives the mouse to the terminal, so that text can be selected and copied."""
+
+    async def test_and_takes_it_back(self, path: Path, clock: Clock) -> None:
+        async with watching(treetop(path, clock)) as pilot:
+            await sees(pilot, "3 runs")
+            await pilot.press("f2")
+            await sees(pilot, "The mouse is the terminal's")
+            await pilot.press("f2")
+            await sees(pilot, "The mouse is treetop's")
+
+
+class TestStarting:
+    """What the command line makes of its arguments."""
+
+    def started(self, monkeypatch: pytest.MonkeyPatch, *arguments: str, **environment: str) -> Treetop:
+        apps: list[Treetop] = []
+        monkeypatch.setattr(Treetop, "run", lambda app: apps.append(app))
+        done = CliRunner().invoke(cli.treetop, arguments, env=environment, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return apps[0]
+
+    def test_the_list_of_runs(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert self.started(monkeypatch, "--db", "treetop.db")._run is None
+
+    def test_a_run(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert self.started(monkeypatch, "--db", "treetop.db", "latest")._run == "latest"
+
+    @pytest.mark.parametrize(("said", "run"), [("true", "latest"), ("1", "latest"), ("false", None), ("", None)])
+    def test_the_latest_session_where_the_environment_says_so(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch, said: str, run: str | None
+    ) -> None:
+        app = self.started(monkeypatch, SQLITE_DB_PATH="treetop.db", RELOAD_LATEST_SESSION=said)
+        assert app._run == run
+
+    def test_which_does_not_matter_where_there_is_none(self, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert self.started(monkeypatch, SQLITE_DB_PATH="treetop.db", RELOAD_LATEST_SESSION="true")._run is None
+
+    def test_nor_in_a_file_without_runs(self, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        Writer(Path("treetop.db")).close()
+        assert self.started(monkeypatch, SQLITE_DB_PATH="treetop.db", RELOAD_LATEST_SESSION="true")._run is None
+
+    def test_options_win_over_the_environment(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        options = ("--db", "treetop.db", "--redis", "redis://here", "--stream", "mine")
+        app = self.started(monkeypatch, *options, SQLITE_DB_PATH="x.db", REDIS_URL="redis://x", EVENT_STREAM="x")
+        assert (str(app.path), app.url, app.stream) == ("treetop.db", "redis://here", "mine")
+
+    def test_options_before_a_command_are_its_own(self, path: Path) -> None:
+        done = CliRunner().invoke(cli.treetop, ["--db", "treetop.db", "runs"], env={"SQLITE_DB_PATH": "x.db"})
+        assert "mystery story" in done.output
+
+    def test_two_runs_that_begin_alike(self, here: Path) -> None:
+        from tests.recorder import Recorder
+
+        with Writer(Path("treetop.db")) as writer:
+            writer.append(Recorder("run-1").root("a").entries)
+            writer.append(Recorder("run-2").root("b").entries)
+        done = CliRunner().invoke(cli.treetop, ["show", "run-", "--db", "treetop.db"])
+        assert "several runs begin with 'run-': run-1, run-2" in str(done.exception)
+
+
+class TestQuickness:
+    """The first screen loads nothing that it does not need."""
+
+    @staticmethod
+    def loaded(code: str) -> set[str]:
+        unwanted = "{'redis', 'networkx', 'store.writer', 'store.ingest', 'store.simulator'}"
+        program = f"import sys\n{code}\nprint(*({unwanted} & set(sys.modules)))"
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=os.environ)
+        return set(done.stdout.split())
+
+    def test_importing_the_application(self) -> None:
+        assert self.loaded("import tui.app") == set()
+
+    def test_the_first_paint_of_the_list_of_runs(self, path: Path) -> None:
+        code = """
+import asyncio
+from pathlib import Path
+from tui.app import Treetop
+async def main():
+    app = Treetop(Path("treetop.db"), "redis://nowhere", "events", ingest=False)
+    async with app.run_test() as pilot:
+        while "mystery" not in app.export_screenshot():
+            await pilot.pause(0.01)
+asyncio.run(main())"""
+        assert self.loaded(code) == set()
+
+
+async def test_the_footer_is_where_the_eye_expects_it(path: Path, clock: Clock) -> None:
+    app = treetop(path, clock)
+    async with watching(app, 80, 24) as pilot:
+        assert isinstance(pilot, Hands)
+        await sees(pilot, "3 runs")
+        assert app.screen.query_one(Footer).region.y == 23
