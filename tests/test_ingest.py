@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
+from store import source
 from store.cursor import Entry
 from store.errors import FileLocked, RedisError
 from store.events import StreamId
@@ -100,6 +101,28 @@ def test_large_entries_are_read_a_few_at_a_time(
     publish(redis_server, [entry_of(body_of({**large, "event_id": number}), 1) for number in range(BATCH_FIRST + 3)])
     assert drain(db, redis_server).stored == BATCH_FIRST + 3
     assert batches == [1] * (BATCH_FIRST + 3)
+
+
+def test_large_entries_after_small_ones_are_not_read_all_at_once(
+    redis_server: RedisServer, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can ask Redis how large they are, so the reply that is too large is cut off."""
+    monkeypatch.setattr(source, "REPLY_BYTES", 1_000_000)
+    sizes: list[int] = []
+    learn = source.Source.learn
+
+    def noting(self: source.Source, batch: Sequence[Entry]) -> None:
+        sizes.append(sum(len(entry.fields[b"json_payload"]) for entry in batch))
+        learn(self, batch)
+
+    monkeypatch.setattr(source.Source, "learn", noting)
+    large = {"event_type": "llm_call_completed", "run_id": "run", "payload": {"node_id": "n", "response": "x" * 400_000}}
+    publish(redis_server, notes(1, 2_000))
+    publish(redis_server, [entry_of(body_of({**large, "event_id": number}), 1) for number in range(2_001, 2_050)])
+    publish(redis_server, notes(2_050, 3_000))
+    assert drain(db, redis_server) == Counts(received=3_000, stored=3_000)
+    assert max(sizes) < 1_000_000
+    assert gaps(db) == []
 
 
 def test_without_redis_a_drain_says_what_to_do(mortal_redis: RedisServer, db: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from store.errors import RedisError
 from store.redis_server import RedisServer
 from tests.conftest import until
 from tests.live import command
@@ -38,7 +39,15 @@ def test_it_can_be_started_again_in_its_folder(tmp_path_factory: pytest.TempPath
     assert server.folder.exists()
 
 
+def test_one_that_can_not_start_is_said(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("r")
+    (folder / "dump.rdb").write_bytes(b"not what Redis saved")
+    with pytest.raises(RedisError, match=r"redis-server: died at its start \(.*\)"), RedisServer(folder):
+        pass
+
+
 START = """
+from store.errors import RedisError
 from store.redis_server import RedisServer
 with RedisServer() as server:
     print(server.pid, server.folder, flush=True)

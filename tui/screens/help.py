@@ -6,7 +6,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 
@@ -69,7 +68,7 @@ def help_lines(screen: Screen[object]) -> list[Line]:
     places: list[tuple[str, DOMNode]] = []
     focused = screen.focused
     if focused is not None:
-        title = Content.from_markup(focused.border_title or "").plain or focused.id or ""
+        title = focused._border_title.plain if focused._border_title else focused.id or ""
         places.append((f"In this pane: {title}".strip(": "), focused))
     places += [("On this screen", screen), ("Everywhere", screen.app)]
     lines: list[Line] = []

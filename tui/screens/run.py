@@ -121,7 +121,7 @@ class RunScreen(FedScreen):
         self._tree.border_title = "2 Tree"
         self._timeline.border_title = "3 Timeline"
         self._inspector.border_title = "4 Inspector"
-        self._tree.focus()
+        self.set_focus(self._tree)  # at once: keys may be waiting already
 
     # Reading
 

@@ -1,0 +1,81 @@
+"""The file that a screen shows is deleted, replaced, damaged; its ingester is in trouble."""
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from store.redis_server import RedisServer
+from tests.faults.numbered import entries
+from tests.faults.test_file import delete_all
+from tests.live import STREAM, publish
+from tests.recorder import Recorder
+from tests.tables import store
+from tests.tui.stage import Clock, sees, shown, treetop, until, watching
+from tui.app import Treetop
+from tui.screens.run import RunScreen
+from tui.screens.runs import RunsScreen
+from tui.widgets.run_list import RunList
+
+
+async def test_a_screen_goes_on_with_the_file_that_is_at_its_path(db: Path, tmp_path: Path) -> None:
+    store(db, Recorder("old").root("root", "Write an old book").entries)
+    store(tmp_path / "new.db", Recorder("new").root("root", "Write a new book").entries)
+    app = treetop(db, Clock(), "old")
+    async with watching(app) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, RunScreen))
+        await sees(pilot, "Write an old book")
+        os.replace(tmp_path / "new.db", db)
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        await sees(pilot, "Write a new book", "was deleted or")
+        assert "Write an old book" not in shown(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen))
+        await sees(pilot, "Write a new book")
+
+
+async def test_a_screen_whose_file_is_deleted_shows_what_it_held_until_there_is_another(db: Path) -> None:
+    store(db, Recorder("old").root("root", "Write an old book").entries)
+    app = treetop(db, Clock())
+    async with watching(app) as pilot:
+        await sees(pilot, "Write an old book")
+        delete_all(db)
+        await sees(pilot, "was deleted or")
+        assert "Write an old book" in shown(app)
+        store(db, Recorder("new").root("root", "Write a new book").entries)
+        await sees(pilot, "Write a new book")
+        assert "Write an old book" not in shown(app)
+
+
+async def test_a_screen_whose_file_is_no_file_of_ours_any_more_says_so(db: Path, tmp_path: Path) -> None:
+    store(db, Recorder("old").root("root", "Write an old book").entries)
+    (tmp_path / "rubbish").write_bytes(b"Dear diary, " * 1_000)
+    shutil.copy(db, tmp_path / "copy.db")
+    app = treetop(db, Clock())
+    async with watching(app, width=240) as pilot:
+        await sees(pilot, "Write an old book")
+        os.replace(tmp_path / "rubbish", db)
+        await sees(pilot, "is not a treetop file, or is damaged")
+        os.replace(tmp_path / "copy.db", db)
+        await until(pilot, lambda: app.screen.query_one(RunList).count == 1 and "damaged" not in shown(app))
+
+
+async def test_the_trouble_of_an_ingester_is_shown_until_it_stores_again(db: Path, redis_server: RedisServer) -> None:
+    """Whatever that is; here, a table is gone for a while."""
+    app = Treetop(db, redis_server.url, STREAM, clock=Clock())
+    app.animation_level = "none"
+    async with watching(app, width=240) as pilot:
+        publish(redis_server, entries(1, 3))
+        await sees(pilot, "3 runs", "3 stored")
+        rename_table(db, "body", "hidden")
+        publish(redis_server, entries(4, 6))
+        await sees(pilot, "nothing was written (no such table: body)")
+        rename_table(db, "hidden", "body")
+        await sees(pilot, "6 stored")
+        await until(pilot, lambda: "nothing was written" not in shown(app))
+
+
+def rename_table(path: Path, name: str, to: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"ALTER TABLE {name} RENAME TO {to}")

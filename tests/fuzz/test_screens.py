@@ -1,0 +1,56 @@
+"""The screens open what the corpus left behind, and give no terminal anything to obey."""
+
+from typing import Any
+
+from textual.pilot import Pilot
+
+from tests.fuzz.conftest import Stored
+from tests.tables import query
+from tests.tui.stage import Clock, faults, sees, treetop, until, watching
+from tui.widgets.node_tree import NodeTree
+from tui.widgets.run_list import RunList
+
+WALK = ("O", "end", "pageup", "b", "b", "3", "end", "v", "home", "4", "end")
+"""Keys that show much of a run: its tree, the timeline of all, an event as it is and as JSON."""
+
+
+NARROW = 6
+"""Of how many runs are looked at before the terminal becomes a small one."""
+
+
+async def walk(pilot: Pilot[Any], keys: tuple[str, ...]) -> None:
+    """Press these keys, and look after each at what is on the screen."""
+    for key in keys:
+        await pilot.press(key)
+        await pilot.pause()
+        assert faults(pilot.app) == []
+
+
+async def test_the_list_of_runs_shows_them_all(fuzzed: Stored) -> None:
+    runs = query(fuzzed.path, "SELECT count(*) FROM run")[0][0]
+    async with watching(treetop(fuzzed.path, Clock())) as pilot:
+        await until(pilot, lambda: pilot.app.screen.query_one(RunList).count == runs)
+        await walk(pilot, ("end", "home", *("pagedown",) * 20, "S", "S", "S", "S", "home", "pagedown", "exclamation_mark"))
+        await sees(pilot, "rejected")
+        await walk(pilot, ("end", "home", *("down",) * 10, "pagedown"))
+
+
+def worst(fuzzed: Stored) -> list[str]:
+    """The runs in which most is wrong: texts that are, deep and round trees, ids that are numbers, the most events."""
+    named = ["hostile", "chain", "chain-backwards", "1", "odd-7", "fuzz", "graph-0"]
+    ids = [run_id for (run_id,) in query(fuzzed.path, "SELECT run_id FROM run ORDER BY key")]
+    strange = [run_id for run_id in ids if run_id.startswith(("\x1b]2;", "[@click", "\u202e", "\x00", "\n"))]
+    return [*named, *strange, max(ids, key=len)]
+
+
+async def test_the_worst_runs_can_be_looked_at(fuzzed: Stored) -> None:
+    app = treetop(fuzzed.path, Clock())
+    async with watching(app) as pilot:
+        for number, run_id in enumerate(worst(fuzzed)):
+            if number == NARROW:
+                await pilot.resize_terminal(50, 20)
+            app.open_run(run_id)
+            await until(pilot, lambda: pilot.app.screen.query(NodeTree))
+            nodes = query(fuzzed.path, "SELECT nodes FROM run WHERE run_id = ?", run_id)[0][0]
+            await until(pilot, lambda: pilot.app.screen.query_one(NodeTree).count or not nodes)  # noqa: B023
+            await walk(pilot, WALK)
