@@ -20,7 +20,7 @@ from store.state import Call, Edge, EdgeKey, Node, Run, RunState, Step, Totals
 APPLICATION_ID = 0x74726565
 """`tree` in ASCII: marks a SQLite file as ours."""
 
-VERSION = 1
+VERSION = 2
 """Of the schema; `user_version` of the file."""
 
 Row = Sequence[Any]
@@ -149,18 +149,21 @@ def statements(script: str) -> Iterable[str]:
 
 RUN_FIELDS = (
     "run_id, status, began, mode, goal, started, ended, latest, events, nodes, finished, edges, steps, aborted,"
-    " llm_calls, tool_calls, tokens_in, tokens_out, errors, error, roots, stepping, totals"
+    " llm_calls, tool_calls, tokens_in, tokens_out, errors, error, roots, stepping, totals, active"
 )
 NODE_FIELDS = (
     "node_id, born, created, nid, node_type, task_type, goal, latest_goal, layer, outer, loop, root, children, status,"
     " started, finished, busy, step, calls, orphans, results, events, steps, aborted, llm_calls, tool_calls, tokens_in,"
-    " tokens_out, errors"
+    " tokens_out, errors, troubled"
 )
 EDGE_FIELDS = "owner, parent, child, born, parent_nid, child_nid"
 
+_NODE = ", ".join("o.node_id" if name == "outer" else f"n.{name}" for name in NODE_FIELDS.split(", "))
+
 SELECT_RUN = f"SELECT key, generation, {RUN_FIELDS} FROM run WHERE run_id = ?"
-SELECT_NODES = f"SELECT key, {NODE_FIELDS} FROM node WHERE run = ? ORDER BY born, key"
-SELECT_EDGES = f"SELECT {EDGE_FIELDS} FROM edge WHERE run = ? ORDER BY key"
+SELECT_NODES = f"SELECT n.key, n.outer, {_NODE} FROM node n LEFT JOIN node o ON o.key = n.outer WHERE"
+"""To be followed by a condition on the node `n`. For `node_from_row`."""
+SELECT_EDGES = f"SELECT {EDGE_FIELDS} FROM edge WHERE run = ?"
 
 _json = msgspec.json.encode
 _ids = msgspec.json.Decoder(tuple[str, ...])
@@ -178,8 +181,8 @@ def _text(value: object) -> str | None:
 def run_to_row(run: Run) -> Row:
     """In the order of RUN_FIELDS."""
     row = list(msgspec.structs.astuple(run))
-    row[-3] = _json(run.roots).decode()
-    row[-1] = _text(run.totals)
+    row[20] = _json(run.roots).decode()
+    row[22], row[23] = _text(run.totals), _text(run.active)
     return row
 
 
@@ -187,12 +190,13 @@ def run_from_row(row: Row) -> Run:
     """The inverse of `run_to_row`."""
     values = list(row)
     values[2] = bool(values[2])
-    values[-3] = _ids.decode(values[-3])
-    values[-1] = None if values[-1] is None else _totals.decode(values[-1])
+    values[20] = _ids.decode(values[20])
+    values[22] = None if values[22] is None else _totals.decode(values[22])
+    values[23] = () if values[23] is None else _ids.decode(values[23])
     return Run(*values)
 
 
-def node_to_row(node: Node, key_of: Callable[[str], int]) -> Row:
+def node_to_row(node: Node, key_of: Callable[[str], int]) -> list[Any]:
     """In the order of NODE_FIELDS; the outer node becomes its key."""
     row = list(msgspec.structs.astuple(node))
     row[9] = None if node.outer is None else key_of(node.outer)
@@ -200,20 +204,14 @@ def node_to_row(node: Node, key_of: Callable[[str], int]) -> Row:
     return row
 
 
-def nodes_from_rows(rows: Sequence[Row]) -> dict[str, Node]:
-    """Nodes by id, in the order of the rows, each of which is a key and NODE_FIELDS."""
-    id_of = {row[0]: row[1] for row in rows}
-    nodes = {}
-    for row in rows:
-        values = list(row[1:])
-        if values[9] is not None:
-            values[9] = id_of[values[9]]
-        values[17] = None if values[17] is None else _step.decode(values[17])
-        values[18] = () if values[18] is None else _calls.decode(values[18])
-        values[19] = () if values[19] is None else _ids.decode(values[19])
-        values[20] = {} if values[20] is None else _results.decode(values[20])
-        nodes[values[0]] = Node(*values)
-    return nodes
+def node_from_row(row: Row) -> Node:
+    """A node of a row of SELECT_NODES, whose first two columns are its key and that of the node around it."""
+    values = list(row[2:])
+    values[17] = None if values[17] is None else _step.decode(values[17])
+    values[18] = () if values[18] is None else _calls.decode(values[18])
+    values[19] = () if values[19] is None else _ids.decode(values[19])
+    values[20] = {} if values[20] is None else _results.decode(values[20])
+    return Node(*values)
 
 
 def edge_to_row(edge: Edge) -> Row:
@@ -221,12 +219,13 @@ def edge_to_row(edge: Edge) -> Row:
     return (*edge.key, edge.born, edge.parent_nid, edge.child_nid)
 
 
-def edges_from_rows(rows: Iterable[Row]) -> dict[EdgeKey, Edge]:
-    """The inverse of `edge_to_row`, for many."""
-    edges = (Edge(EdgeKey(*row[:3]), *row[3:]) for row in rows)
-    return {edge.key: edge for edge in edges}
+def edge_from_row(row: Row) -> Edge:
+    """The inverse of `edge_to_row`."""
+    return Edge(EdgeKey(*row[:3]), *row[3:])
 
 
-def state_from_rows(run: Row, nodes: Sequence[Row], edges: Iterable[Row]) -> RunState:
+def state_from_rows(run: Row, nodes: Iterable[Row], edges: Iterable[Row]) -> RunState:
     """The state that was saved: `run` in the order of RUN_FIELDS, the others as the SELECTs above give them."""
-    return RunState(run_from_row(run), nodes_from_rows(nodes), edges_from_rows(edges))
+    found = (node_from_row(row) for row in nodes)
+    joined = (edge_from_row(row) for row in edges)
+    return RunState(run_from_row(run), {node.node_id: node for node in found}, {edge.key: edge for edge in joined})

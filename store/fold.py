@@ -10,7 +10,7 @@ Rules that surprise:
 - A run does one step at a time. Where the next step, root or end of run comes before a step's end, that step was aborted.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 from copy import copy
 from typing import Any, NamedTuple
 
@@ -30,14 +30,25 @@ class Transition(NamedTuple):
     new: str
 
 
+class Move(NamedTuple):
+    """A node that was there already went from inside one node (None: from the top) into another."""
+
+    position: int
+    node_id: str
+    before: str | None
+    after: str | None
+
+
 class Change(Struct):
-    """What an `advance` touched, so that only that is written or drawn again."""
+    """What folding some events touched, so that only that is written or drawn again."""
 
     nodes: set[str] = field(default_factory=set)
     born: list[str] = field(default_factory=list)
     """Nodes that are new, in the order in which they were named."""
     edges: list[Edge] = field(default_factory=list)
     """Edges that are new."""
+    moves: list[Move] = field(default_factory=list)
+    """Nodes that changed their place after they were born, in order; mostly none."""
     transitions: dict[int, Transition] = field(default_factory=dict)
     """Status changes by the position of the event that brought them."""
 
@@ -48,25 +59,35 @@ def fold(state: RunState, events: Iterable[Event]) -> RunState:
 
 
 def advance(state: RunState, events: Iterable[Event]) -> tuple[RunState, Change]:
-    """Like `fold`, and says what changed. Costs a shallow copy of the nodes, then a constant for each event."""
-    draft = _Draft(state)
-    for event in events:
-        draft.apply(event)
-    return RunState(draft.run, draft.nodes, draft.edges), draft.change
+    """Like `fold`, and says what changed. Costs a shallow copy of the state, then a constant for each event."""
+    draft = Draft(state.run, dict(state.nodes), dict(state.edges))
+    change = draft.advance(events)
+    return RunState(draft.run, dict(draft.nodes), dict(draft.edges)), change
 
 
 REVIVING = ("run_started", "step_started", "node_created")
 """What a run says after its end only when it goes on."""
 
 
-class _Draft:
-    """A state in the making. Every node is copied before its first change, so the state it began with stays as it is."""
+class Draft:
+    """A run in the making, for who folds on and on: its mappings change in place, the records in them never do.
 
-    def __init__(self, state: RunState) -> None:
-        self.run: Run = copy(state.run)
-        self.nodes: dict[str, Node] = dict(state.nodes)
-        self.edges: dict[EdgeKey, Edge] = state.edges
+    `nodes` and `edges` may be mappings that fetch what they are asked for: only what events touch is ever asked for.
+    """
+
+    def __init__(self, run: Run, nodes: MutableMapping[str, Node], edges: MutableMapping[EdgeKey, Edge]) -> None:
+        self.run: Run = run
+        self.nodes = nodes
+        self.edges = edges
         self.change = Change()
+
+    def advance(self, events: Iterable[Event]) -> Change:
+        """Fold these events, and say what they changed."""
+        self.change = Change()
+        self.run = copy(self.run)
+        for event in events:
+            self.apply(event)
+        return self.change
 
     def apply(self, event: Event) -> None:
         run, facts, time = self.run, event.facts, event.time
@@ -80,7 +101,9 @@ class _Draft:
         if facts.failed:
             run.errors += 1
             if facts.subject:
-                self.node(facts.subject).errors += 1
+                node = self.node(facts.subject)
+                node.errors += 1
+                self._trouble(node)
         rule = _RULES.get(type(facts))
         if rule is not None:
             rule(self, facts, time)
@@ -124,8 +147,10 @@ class _Draft:
 
     def _end(self, status: RunStatus, time: float) -> None:
         self._abort_step()
-        for node_id in [node_id for node_id, node in self.nodes.items() if node.calls]:
-            self.node(node_id).calls = ()
+        for node_id in self.run.active:
+            node = self.node(node_id)
+            node.calls = ()
+            self._activity(node)
         self.run.status, self.run.ended = status, time
 
     # Steps
@@ -147,11 +172,13 @@ class _Draft:
         node.steps += 1
         self.run.steps += 1
         self.run.stepping = node.node_id
+        self._activity(node)
 
     def step_finished(self, facts: ev.StepFinished, time: float) -> None:
         if facts.subject is None:
             return
-        node, step = self.node(facts.subject), self.nodes[facts.subject].step
+        node = self.node(facts.subject)
+        step = node.step
         if step is None or step.number != facts.step or not (step.open or step.aborted):
             node.steps += 1
             self.run.steps += 1
@@ -160,6 +187,7 @@ class _Draft:
             self.run.aborted -= 1
         node.step = Step(facts.step, time if step is None else step.started, open=False)
         node.calls = ()
+        self._activity(node)
         node.busy += facts.duration_seconds or 0.0
         if self.run.stepping == node.node_id:
             self.run.stepping = None
@@ -176,6 +204,19 @@ class _Draft:
             node.calls = ()
             node.aborted += 1
             self.run.aborted += 1
+            self._trouble(node)
+            self._activity(node)
+
+    def _activity(self, node: Node) -> None:
+        """Keep the list of the nodes at work, after a step or a call of this one began or ended."""
+        active = self.run.active
+        if node.working is not (node.node_id in active):
+            rest = tuple(node_id for node_id in active if node_id != node.node_id)
+            self.run.active = (*rest, node.node_id) if node.working else rest
+
+    def _trouble(self, node: Node) -> None:
+        if node.troubled is None:
+            node.troubled = self.run.events
 
     # Nodes
 
@@ -223,8 +264,6 @@ class _Draft:
         key = EdgeKey(str(owner or ""), parent.node_id, child.node_id)
         if key in self.edges:
             return
-        if not self.change.edges:
-            self.edges = dict(self.edges)
         edge = self.edges[key] = Edge(key, self.run.events, parent.nid, child.nid)
         self.change.edges.append(edge)
         self.run.edges += 1
@@ -246,10 +285,18 @@ class _Draft:
         if outer is node or (node.children and self._is_inside(outer, node)):
             node.loop = outer.node_id
             return
+        self._place(node, outer.node_id)
+        node.loop = None
+
+    def _place(self, node: Node, outer_id: str | None) -> None:
+        """Take the node out of where it is, and put it inside another; None: at the top."""
+        if node.born != self.run.events:
+            self.change.moves.append(Move(self.run.events, node.node_id, node.outer, outer_id))
         if node.outer is not None:
             self.node(node.outer).children -= 1
-        node.outer, node.loop = outer.node_id, None
-        outer.children += 1
+        if outer_id is not None:
+            self.node(outer_id).children += 1
+        node.outer = outer_id
 
     def _is_inside(self, node: Node, outer: Node) -> bool:
         at: str | None = node.outer
@@ -262,8 +309,7 @@ class _Draft:
         if node.root != node_id:
             node.root, node.loop = node_id, None
             if node.outer is not None:  # some graph named it before it was known for a root
-                self.node(node.outer).children -= 1
-                node.outer = None
+                self._place(node, None)
             self.run.roots += (node_id,)
             self._name_run(node)
 
@@ -328,6 +374,7 @@ class _Draft:
             node.orphans = tuple(orphan for orphan in node.orphans if orphan != call.call_id)
             return 0
         node.calls += (call,)
+        self._activity(node)
         self._count_call(node, call.kind)
         return 1
 
@@ -341,6 +388,7 @@ class _Draft:
             same = call.call_id == call_id if call_id and call.call_id else call.label == label
             if call.kind == kind and same:
                 node.calls = node.calls[:index] + node.calls[index + 1 :]
+                self._activity(node)
                 return node
         self._count_call(node, kind)
         if kind == "llm":
@@ -358,22 +406,22 @@ class _Draft:
             node.tool_calls += 1
 
 
-_RULES: dict[type[ev.Facts], Callable[[_Draft, Any, float], None]] = {
-    ev.RunStarted: _Draft.run_started,
-    ev.RunFinished: _Draft.run_finished,
-    ev.RunError: _Draft.run_error,
-    ev.StepStarted: _Draft.step_started,
-    ev.StepFinished: _Draft.step_finished,
-    ev.NodeStatusChanged: _Draft.node_status_changed,
-    ev.NodeCreated: _Draft.node_created,
-    ev.NodeAdded: _Draft.node_added,
-    ev.EdgeAdded: _Draft.edge_added,
-    ev.InnerGraphBuilt: _Draft.inner_graph_built,
-    ev.NodeResultAvailable: _Draft.node_result_available,
-    ev.LlmCallStarted: _Draft.llm_call_started,
-    ev.LlmCallCompleted: _Draft.llm_call_completed,
-    ev.ToolInvoked: _Draft.tool_invoked,
-    ev.ToolReturned: _Draft.tool_returned,
+_RULES: dict[type[ev.Facts], Callable[[Draft, Any, float], None]] = {
+    ev.RunStarted: Draft.run_started,
+    ev.RunFinished: Draft.run_finished,
+    ev.RunError: Draft.run_error,
+    ev.StepStarted: Draft.step_started,
+    ev.StepFinished: Draft.step_finished,
+    ev.NodeStatusChanged: Draft.node_status_changed,
+    ev.NodeCreated: Draft.node_created,
+    ev.NodeAdded: Draft.node_added,
+    ev.EdgeAdded: Draft.edge_added,
+    ev.InnerGraphBuilt: Draft.inner_graph_built,
+    ev.NodeResultAvailable: Draft.node_result_available,
+    ev.LlmCallStarted: Draft.llm_call_started,
+    ev.LlmCallCompleted: Draft.llm_call_completed,
+    ev.ToolInvoked: Draft.tool_invoked,
+    ev.ToolReturned: Draft.tool_returned,
 }
 """What each type of event does. A plan_received changes nothing: its nodes are announced one by one."""
 

@@ -6,15 +6,18 @@ events alone (`rebuild`). Part of the writing half; runs inside the transaction 
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from store import database as db
 from store.attribution import GUESSED
 from store.events import Event, StreamId, decode_facts, encode_facts
-from store.fold import Change, advance
-from store.state import RunState, empty
+from store.fetching import Fetching
+from store.fold import Draft, Move, Transition
+from store.history import ASKED_AT_ONCE, EVERY, History, batched, encode, fetch_edges
+from store.state import Edge, EdgeKey, Node, empty
 
 CACHED_NODES = 100_000
 """How many nodes of runs in progress stay in memory between batches."""
@@ -37,12 +40,27 @@ class Arrived(Struct):
 
 
 class OpenRun(Struct):
-    """A run in progress: its state, and the keys of its rows."""
+    """A run in progress: those of its nodes that were needed lately, and the keys of their rows."""
 
     key: int
-    state: RunState
+    draft: Draft
+    nodes: Fetching[str, Node]
+    """Those of the draft."""
+    edges: Fetching[EdgeKey, Edge]
     keys: dict[str, int]
-    generation: int = 0
+    generation: int
+    checkpoint: int = 0
+    """The position of the newest."""
+    touched: set[str] = field(default_factory=set)
+    """The nodes that changed since then."""
+
+    def key_of(self, node_id: str) -> int:
+        """The key of a node's row."""
+        key = self.keys.get(node_id)
+        if key is None:
+            self.nodes.get(node_id)
+            key = self.keys[node_id]
+        return key
 
 
 def _insert(table: str, fields: str, update: bool = False) -> str:
@@ -57,13 +75,33 @@ def _insert(table: str, fields: str, update: bool = False) -> str:
 
 _UPSERT_RUN = _insert("run", f"key, declared, generation, first_seq, last_seq, bytes, {db.RUN_FIELDS}", update=True)
 _INSERT_NODE = _insert("node", f"key, run, {db.NODE_FIELDS}")
-_UPDATE_NODE = "UPDATE node SET {} WHERE key = ?".format(", ".join(f"{name} = ?" for name in db.NODE_FIELDS.split(", ")))
+_INDEXED = ("node_id", "born", "outer", "troubled")
+"""Columns of a node that are in an index, and seldom or never change: to set them would write the index anew."""
+
+_UPDATE_NODE = "UPDATE node SET {} WHERE key = ?".format(
+    ", ".join(f"{name} = ?" for name in db.NODE_FIELDS.split(", ") if name not in _INDEXED)
+)
+_changing = itemgetter(*(at for at, name in enumerate(db.NODE_FIELDS.split(", ")) if name not in _INDEXED))
+_INSERT_CHECKPOINT = _insert(
+    "checkpoint", "run, position, time, nodes, errors, llm_calls, tool_calls, tokens_in, tokens_out, data"
+)
+_INSERT_MOVE = _insert("move", "run, position, n, node, before, after")
 _INSERT_EDGE = _insert("edge", f"run, {db.EDGE_FIELDS}")
 _INSERT_EVENT = _insert(
     "event",
     "seq, run, position, type, node, time, stream, ms, number, event_id, identity, guessed, failed, old_status, status,"
     " facts",
 )
+CLEAR = (
+    "DELETE FROM node_event WHERE node IN (SELECT key FROM node WHERE run = ?)",
+    "DELETE FROM version WHERE node IN (SELECT key FROM node WHERE run = ?)",
+    "DELETE FROM node WHERE run = ?",
+    "DELETE FROM edge WHERE run = ?",
+    "DELETE FROM move WHERE run = ?",
+    "DELETE FROM checkpoint WHERE run = ?",
+)
+"""What is derived from the events of a run, beside its row."""
+
 _RENUMBER_EVENT = "UPDATE event SET position = ?, node = ?, old_status = ?, status = ? WHERE seq = ?"
 
 
@@ -82,9 +120,14 @@ class Projection:
 
     def trim(self) -> None:
         """Let go of the runs not heard of for longest. Between transactions only."""
-        nodes = sum(len(run.keys) for run in self._runs.values())
+        nodes = sum(len(run.nodes) for run in self._runs.values())
         while nodes > CACHED_NODES and len(self._runs) > 1:
-            nodes -= len(self._runs.popitem(last=False)[1].keys)
+            nodes -= len(self._runs.popitem(last=False)[1].nodes)
+        if nodes > CACHED_NODES:
+            for run in self._runs.values():
+                run.nodes.clear()
+                run.edges.clear()
+                run.keys.clear()
 
     def open(self, run_id: str) -> OpenRun:
         """The run as the file has it, empty if it has none of this id."""
@@ -98,11 +141,33 @@ class Projection:
         row = self._db.execute(db.SELECT_RUN, (run_id,)).fetchone()
         if row is None:
             opened = sum(run.generation < 0 for run in self._runs.values())
-            key = self.next_key("run") + opened
-            return OpenRun(key, empty(run_id), {}, generation=-1)
-        nodes = self._db.execute(db.SELECT_NODES, (row[0],)).fetchall()
-        state = db.state_from_rows(row[2:], nodes, self._db.execute(db.SELECT_EDGES, (row[0],)))
-        return OpenRun(row[0], state, {node[1]: node[0] for node in nodes}, row[1])
+            return self._opened(self.next_key("run") + opened, Draft(empty(run_id).run, {}, {}), -1)
+        run = self._opened(row[0], Draft(db.run_from_row(row[2:]), {}, {}), row[1])
+        found = self._db.execute("SELECT max(position) FROM checkpoint WHERE run = ?", (run.key,)).fetchone()
+        run.checkpoint = found[0] or 0
+        if run.checkpoint < run.draft.run.events:
+            run.touched = History(self._db, run.key, run_id).go(run.draft.run.events)
+        return run
+
+    def _opened(self, key: int, draft: Draft, generation: int) -> OpenRun:
+        def fetch_nodes(node_ids: list[str]) -> Mapping[str, Node]:
+            return self._fetch_nodes(run, node_ids)
+
+        nodes = draft.nodes = Fetching(fetch_nodes)
+        edges = draft.edges = Fetching(lambda keys: fetch_edges(self._db, key, keys))
+        run = OpenRun(key, draft, nodes, edges, {}, generation)
+        return run
+
+    def _fetch_nodes(self, run: OpenRun, node_ids: list[str]) -> Mapping[str, Node]:
+        found = {}
+        for part in batched(node_ids, ASKED_AT_ONCE):
+            marks = ",".join("?" * len(part))
+            for row in self._db.execute(f"{db.SELECT_NODES} n.node_id IN ({marks}) AND n.run = ?", (*part, run.key)):
+                node = found[row[2]] = db.node_from_row(row)
+                run.keys[node.node_id] = row[0]
+                if node.outer is not None:
+                    run.keys[node.outer] = row[1]
+        return found
 
     def next_key(self, table: str) -> int:
         """The first key that no row of the table ever had."""
@@ -120,19 +185,19 @@ class Projection:
     def write(self, run_id: str, items: Sequence[Arrived]) -> None:
         """Store further events of a run, and what they change."""
         run = self.open(run_id)
-        first = run.state.position + 1
-        change, key_of = self._advance(run, [item.event for item in items])
+        first = run.draft.run.events + 1
+        transitions = self._advance(run, [item.event for item in items], [id_ for item in items for id_ in item.mentions])
         rows, bodies = [], []
         for position, item in enumerate(items, first):
             event, facts = item.event, item.event.facts
-            transition = change.transitions.get(position)
+            transition = transitions.get(position)
             rows.append(
                 (
                     item.seq,
                     run.key,
                     position,
                     self.type_key(event.type),
-                    None if facts.subject is None else key_of(facts.subject),
+                    None if facts.subject is None else run.key_of(facts.subject),
                     event.time,
                     item.stream,
                     *item.at.bounded,
@@ -147,27 +212,76 @@ class Projection:
             bodies.append((item.seq, item.crc, item.body))
         self._db.executemany(_INSERT_EVENT, rows)
         self._db.executemany("INSERT INTO body (seq, crc, data) VALUES (?, ?, ?)", bodies)
-        self._write_mentions(run, items, key_of)
+        self._write_mentions(run, items)
         self._write_run(run, items[0].seq, items[-1].seq, sum(len(item.body) for item in items))
 
-    def _advance(self, run: OpenRun, events: Iterable[Event]) -> tuple[Change, Callable[[str], int]]:
-        """Fold, and write the nodes and edges that changed. Also gives the way from a node's id to its key."""
-        run.state, change = advance(run.state, events)
-        keys, nodes = run.keys, run.state.nodes
-        new, first = change.born, self.next_key("node")
-        keys.update(zip(new, range(first, first + len(new)), strict=True))
-        key_of = keys.__getitem__
-        fresh = set(new)
+    def _advance(self, run: OpenRun, events: Sequence[Event], mentions: Iterable[str]) -> dict[int, Transition]:
+        """Fold, and write what that changed: nodes, edges, moves and, where one is due, a checkpoint."""
+        run.nodes.expect(mentions)
+        before = run.draft.run.events
+        born: list[str] = []
+        changed: set[str] = set()
+        moves: list[Move] = []
+        edges: list[Edge] = []
+        transitions: dict[int, Transition] = {}
+        past = []
+        first = self.next_key("node")
+        at = 0
+        while at < len(events):
+            upto = at + max(run.checkpoint + EVERY - run.draft.run.events, 1)
+            change = run.draft.advance(events[at:upto])
+            run.keys.update(zip(change.born, range(first + len(born), first + len(born) + len(change.born)), strict=True))
+            born += change.born
+            changed |= change.nodes
+            moves += change.moves
+            edges += change.edges
+            transitions.update(change.transitions)
+            run.touched |= change.nodes
+            if run.draft.run.events - run.checkpoint >= EVERY:
+                past.append(self._checkpoint(run))
+            at = upto
+        nodes, key_of, fresh = run.nodes, run.key_of, set(born)
         self._db.executemany(
-            _INSERT_NODE, ((keys[node_id], run.key, *db.node_to_row(nodes[node_id], key_of)) for node_id in new)
+            _INSERT_NODE, [(run.keys[node_id], run.key, *db.node_to_row(nodes[node_id], key_of)) for node_id in born]
         )
-        self._db.executemany(
-            _UPDATE_NODE, ((*db.node_to_row(nodes[id_], key_of), keys[id_]) for id_ in change.nodes if id_ not in fresh)
-        )
-        self._db.executemany(_INSERT_EDGE, ((run.key, *db.edge_to_row(edge)) for edge in change.edges))
-        return change, key_of
+        self._update(run, [node_id for node_id in changed if node_id not in fresh], moves, before)
+        self._db.executemany(_INSERT_EDGE, [(run.key, *db.edge_to_row(edge)) for edge in edges])
+        for row, versions in past:
+            self._db.execute(_INSERT_CHECKPOINT, row)
+            self._db.executemany("INSERT INTO version (node, position, data) VALUES (?, ?, ?)", versions)
+        return transitions
 
-    def _write_mentions(self, run: OpenRun, items: Iterable[Arrived], key_of: Callable[[str], int]) -> None:
+    def _update(self, run: OpenRun, node_ids: Sequence[str], moves: Sequence[Move], before: int) -> None:
+        """Write nodes that have a row already."""
+        rows, troubled = [], []
+        for node_id in node_ids:
+            node, key = run.nodes[node_id], run.key_of(node_id)
+            row = db.node_to_row(node, run.key_of)
+            rows.append((*_changing(row), key))
+            if node.troubled is not None and node.troubled > before:
+                troubled.append((node.troubled, key))
+        self._db.executemany(_UPDATE_NODE, rows)
+        self._db.executemany("UPDATE node SET troubled = ? WHERE key = ?", troubled)
+        if moves:
+            written = [
+                (run.key, move.position, n, *(None if id_ is None else run.key_of(id_) for id_ in move[1:]))
+                for n, move in enumerate(moves)
+            ]
+            self._db.executemany(
+                "INSERT INTO move (run, position, n, node, before, after) VALUES (?, ?, ?, ?, ?, ?)", written
+            )
+            self._db.executemany("UPDATE node SET outer = ? WHERE key = ?", [(row[5], row[3]) for row in written])
+
+    def _checkpoint(self, run: OpenRun) -> tuple[db.Row, Sequence[db.Row]]:
+        """What the run is now, and those of its nodes that changed since the checkpoint before."""
+        now = run.draft.run
+        versions = [(run.key_of(node_id), now.events, encode(run.nodes[node_id])) for node_id in run.touched]
+        run.touched.clear()
+        run.checkpoint = now.events
+        counts = (now.nodes, now.errors, now.llm_calls, now.tool_calls, now.tokens_in, now.tokens_out)
+        return (run.key, now.events, now.latest, *counts, encode(now)), versions
+
+    def _write_mentions(self, run: OpenRun, items: Iterable[Arrived]) -> None:
         """Number the events that name a node. The state counted them already; so count back from there."""
         named = [(node_id, item.seq) for item in items for node_id in item.mentions]
         left: dict[str, int] = {}
@@ -175,15 +289,16 @@ class Projection:
         for node_id, seq in reversed(named):
             n = left.get(node_id)
             if n is None:
-                n = run.state.nodes[node_id].events
+                n = run.nodes[node_id].events
             left[node_id] = n - 1
-            rows.append((key_of(node_id), n, seq))
+            rows.append((run.key_of(node_id), n, seq))
         self._db.executemany("INSERT INTO node_event (node, n, seq) VALUES (?, ?, ?)", reversed(rows))
 
     def _write_run(self, run: OpenRun, first: int, last: int, size: int) -> None:
         run.generation = max(run.generation, 0)
-        declared = not run.state.run.run_id.startswith(GUESSED)
-        row = (run.key, declared, run.generation, first, last, size, *db.run_to_row(run.state.run))
+        now = run.draft.run
+        declared = not now.run_id.startswith(GUESSED)
+        row = (run.key, declared, run.generation, first, last, size, *db.run_to_row(now))
         self._db.execute(_UPSERT_RUN, row)
 
     def move(self, seqs: Sequence[int], source: str, target: str) -> None:
@@ -192,45 +307,48 @@ class Projection:
         marked = self._db.execute("SELECT max(marked) FROM run WHERE key IN (?, ?)", (old.key, new.key)).fetchone()[0]
         for seq in seqs:  # positions below 0 until they are numbered again
             self._db.execute("UPDATE event SET run = ?, position = -seq WHERE seq = ?", (new.key, seq))
-        self.rebuild(source, old)
-        self.rebuild(target, new)
-        if not old.state.position:
+        old = self.rebuild(source)
+        new = self.rebuild(target)
+        if not old.draft.run.events:
             self._db.execute("UPDATE run SET marked = ? WHERE key = ?", (marked, new.key))
             self._db.execute("UPDATE gap SET run = ? WHERE run = ?", (new.key, old.key))
             self._db.execute("UPDATE stream SET open_run = ? WHERE open_run = ?", (new.key, old.key))
 
-    def rebuild(self, run_id: str, run: OpenRun) -> None:
+    def rebuild(self, run_id: str) -> OpenRun:
         """Number the events of a run in the order of arrival, and fold them from nothing."""
-        self._db.execute("DELETE FROM node_event WHERE node IN (SELECT key FROM node WHERE run = ?)", (run.key,))
-        self._db.execute("DELETE FROM node WHERE run = ?", (run.key,))
-        self._db.execute("DELETE FROM edge WHERE run = ?", (run.key,))
+        run = self.open(run_id)
+        for statement in CLEAR:
+            self._db.execute(statement, (run.key,))
         self._db.execute("UPDATE event SET position = -seq WHERE run = ?", (run.key,))
         marked = self._db.execute("SELECT marked FROM run WHERE key = ?", (run.key,)).fetchone()
         self._db.execute("DELETE FROM run WHERE key = ?", (run.key,))
-        run.state, run.keys, run.generation = empty(run_id), {}, max(run.generation, 0) + 1
+        run = self._runs[run_id] = self._opened(run.key, Draft(empty(run_id).run, {}, {}), max(run.generation, 0) + 1)
         after = 0
         while items := self._read(run.key, after):
-            first = run.state.position + 1
-            change, key_of = self._advance(run, [item.event for item in items])
+            first = run.draft.run.events + 1
+            transitions = self._advance(
+                run, [item.event for item in items], [id_ for item in items for id_ in item.mentions]
+            )
             rows = []
             for position, item in enumerate(items, first):
                 subject = item.event.facts.subject
-                transition = change.transitions.get(position)
+                transition = transitions.get(position)
                 status = (None, None) if transition is None else transition[1:]
-                rows.append((position, None if subject is None else key_of(subject), *status, item.seq))
+                rows.append((position, None if subject is None else run.key_of(subject), *status, item.seq))
             self._db.executemany(_RENUMBER_EVENT, rows)
-            self._write_mentions(run, items, key_of)
+            self._write_mentions(run, items)
             size = self._db.execute(
                 "SELECT sum(length(b.data)) FROM event e JOIN body b ON b.seq = e.seq"
                 " WHERE e.run = ? AND e.position BETWEEN ? AND ?",
-                (run.key, first, run.state.position),
+                (run.key, first, run.draft.run.events),
             ).fetchone()[0]
             self._write_run(run, items[0].seq, items[-1].seq, size)
             after = items[-1].seq
         if marked is not None:
             self._db.execute("UPDATE run SET marked = ? WHERE key = ?", (marked[0], run.key))
-        if not run.state.position:
+        if not run.draft.run.events:
             del self._runs[run_id]
+        return run
 
     def _read(self, run: int, after: int) -> list[Arrived]:
         """The next events of a run that is being built again, without their bodies."""

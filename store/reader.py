@@ -120,8 +120,8 @@ class Reader:
                 if not found or found[0][1] < 0:
                     raise RunUnknown(f"{self.path}: there is no run {run_id!r}")
                 row = found[0]
-                nodes = await self._rows(db.SELECT_NODES, (row[0],))
-                edges = await self._rows(db.SELECT_EDGES, (row[0],))
+                nodes = await self._rows(f"{db.SELECT_NODES} n.run = ? ORDER BY n.key", (row[0],))
+                edges = await self._rows(f"{db.SELECT_EDGES} ORDER BY key", (row[0],))
             finally:
                 await self._rows("COMMIT")
         return Loaded(row[0], row[1], db.state_from_rows(row[2:], nodes, edges))

@@ -34,7 +34,7 @@ CREATE TABLE run (
     events INTEGER NOT NULL, nodes INTEGER NOT NULL, finished INTEGER NOT NULL, edges INTEGER NOT NULL,
     steps INTEGER NOT NULL, aborted INTEGER NOT NULL, llm_calls INTEGER NOT NULL, tool_calls INTEGER NOT NULL,
     tokens_in INTEGER, tokens_out INTEGER, errors INTEGER NOT NULL, error TEXT,
-    roots TEXT NOT NULL, stepping TEXT, totals TEXT
+    roots TEXT NOT NULL, stepping TEXT, totals TEXT, active TEXT
 );
 CREATE INDEX run_by_change ON run (last_seq);
 
@@ -49,10 +49,11 @@ CREATE TABLE node (                         -- identity is (run, node_id): the s
     step TEXT, calls TEXT, orphans TEXT, results TEXT,
     events INTEGER NOT NULL, steps INTEGER NOT NULL, aborted INTEGER NOT NULL,
     llm_calls INTEGER NOT NULL, tool_calls INTEGER NOT NULL,
-    tokens_in INTEGER, tokens_out INTEGER, errors INTEGER NOT NULL
+    tokens_in INTEGER, tokens_out INTEGER, errors INTEGER NOT NULL, troubled INTEGER
 );
 CREATE UNIQUE INDEX node_by_id ON node (node_id, run);
-CREATE INDEX node_by_run ON node (run, born);
+CREATE INDEX node_by_run ON node (run, key, outer, born);  -- all that the shape of a tree takes
+CREATE INDEX node_troubled ON node (run, key, troubled) WHERE troubled IS NOT NULL;
 CREATE INDEX node_by_outer ON node (outer) WHERE outer IS NOT NULL;
 
 CREATE TABLE edge (
@@ -91,6 +92,28 @@ CREATE TABLE body (seq INTEGER PRIMARY KEY, crc INTEGER NOT NULL, data BLOB NOT 
 CREATE TABLE node_event (                   -- the n-th event that names a node, which may be about another one
     node INTEGER NOT NULL, n INTEGER NOT NULL, seq INTEGER NOT NULL,
     PRIMARY KEY (node, n)
+) WITHOUT ROWID;
+
+-- The past. Every few hundred events of a run, what it was then, and what those of its nodes were that had changed since
+-- the time before: a run at any position is the newest of these up to there, and the fold of the events that follow.
+
+CREATE TABLE checkpoint (                   -- the run
+    run INTEGER NOT NULL, position INTEGER NOT NULL,
+    time REAL NOT NULL, nodes INTEGER NOT NULL, errors INTEGER NOT NULL,
+    llm_calls INTEGER NOT NULL, tool_calls INTEGER NOT NULL, tokens_in INTEGER, tokens_out INTEGER,
+    data BLOB NOT NULL,                     -- the Run as MessagePack
+    PRIMARY KEY (run, position)
+) WITHOUT ROWID;
+
+CREATE TABLE version (                      -- a node, from this position on
+    node INTEGER NOT NULL, position INTEGER NOT NULL, data BLOB NOT NULL,  -- the Node as MessagePack
+    PRIMARY KEY (node, position)
+) WITHOUT ROWID;
+
+CREATE TABLE move (                         -- a node that was there already went from inside one node into another
+    run INTEGER NOT NULL, position INTEGER NOT NULL, n INTEGER NOT NULL,
+    node INTEGER NOT NULL, before INTEGER, after INTEGER,
+    PRIMARY KEY (run, position, n)
 ) WITHOUT ROWID;
 
 CREATE TABLE rejected (                     -- read from Redis, but not an event

@@ -33,7 +33,7 @@ class RunStatus(StrEnum):
     ERROR = "error"
 
 
-class Step(Struct, frozen=True):
+class Step(Struct, frozen=True, array_like=True):
     """The latest step of a node. Open until it finished; aborted when the engine went on without finishing it."""
 
     number: int | None
@@ -42,7 +42,7 @@ class Step(Struct, frozen=True):
     aborted: bool = False
 
 
-class Call(Struct, frozen=True):
+class Call(Struct, frozen=True, array_like=True):
     """A call to a language model or a tool that has not come back."""
 
     kind: str
@@ -54,7 +54,7 @@ class Call(Struct, frozen=True):
     model: str | None = None
 
 
-class Node(Struct):
+class Node(Struct, array_like=True):
     """One task in the tree. A placeholder (`created` is None) was heard of, but not announced yet."""
 
     node_id: str
@@ -96,6 +96,8 @@ class Node(Struct):
     tokens_in: int | None = None
     tokens_out: int | None = None
     errors: int = 0
+    troubled: int | None = None
+    """Position of the event that brought its first error or aborted step."""
 
     @property
     def placeholder(self) -> bool:
@@ -130,7 +132,7 @@ class Edge(Struct, frozen=True):
     child_nid: str | None = None
 
 
-class Totals(Struct, frozen=True):
+class Totals(Struct, frozen=True, array_like=True):
     """What the agent itself counted, as run_finished reports it; may be wrong, may be all 0."""
 
     steps: int | None = None
@@ -142,7 +144,7 @@ class Totals(Struct, frozen=True):
     duration: float | None = None
 
 
-class Run(Struct):
+class Run(Struct, array_like=True):
     """A run as a whole: what the list of runs shows."""
 
     run_id: str
@@ -174,6 +176,8 @@ class Run(Struct):
     stepping: str | None = None
     """The node whose step is open: a run does one step at a time."""
     totals: Totals | None = None
+    active: tuple[str, ...] = ()
+    """The nodes that are being worked on (`Node.working`), in the order in which that began."""
 
 
 class RunState(Struct, frozen=True):

@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
-from itertools import count, islice
+from itertools import count
 from pathlib import Path
-from typing import TypeVar
 from zlib import crc32
 
 from msgspec import Struct
@@ -21,15 +20,11 @@ from store.attribution import GUESSED, attribute, takes_roots
 from store.cursor import Cursor, Entry, Gap
 from store.errors import Fenced, FileError, FileReplaced, RunUnknown, StoreError
 from store.events import Event, StreamId, Unreadable, decode
+from store.history import ASKED_AT_ONCE, batched
 from store.projection import Arrived, Projection
-
-T = TypeVar("T")
 
 KNOWN_HOMES = 200_000
 """Of how many nodes the run is remembered without asking the file."""
-
-ASKED_AT_ONCE = 500
-"""Values that are looked up by one statement."""
 
 DELETED_AT_ONCE = 10_000
 """Rows that a deletion takes in one transaction."""
@@ -346,7 +341,7 @@ class Writer:
 
         def may_take_roots(run_id: str) -> bool:
             self._write(pending)
-            return takes_roots(self._projection.open(run_id).state.run)
+            return takes_roots(self._projection.open(run_id).draft.run)
 
         for item in items:
             event = item.event
@@ -431,7 +426,7 @@ class Writer:
         Of a run that nobody named, all of it; of another run, the events that name this node, if all of them were guessed.
         """
         source = self._projection.open(home)
-        where, key = "FROM node_event x JOIN event e ON e.seq = x.seq WHERE x.node = ?", source.keys[node_id]
+        where, key = "FROM node_event x JOIN event e ON e.seq = x.seq WHERE x.node = ?", source.key_of(node_id)
         if home.startswith(GUESSED):
             where, key = "FROM event e WHERE e.run = ?", source.key
         if self._db.execute(f"SELECT EXISTS (SELECT 1 {where} AND NOT e.guessed)", (key,)).fetchone()[0]:
@@ -468,9 +463,10 @@ def delete_run(path: Path, run_id: str) -> None:
 def _delete_parts(connection: sqlite3.Connection, run: int) -> None:
     doomed = "SELECT seq FROM event WHERE run = ? ORDER BY position LIMIT ?"
     nodes = "SELECT key FROM node WHERE run = ? ORDER BY key LIMIT ?"
+    node_parts = ("DELETE FROM node_event WHERE node IN ({})", "DELETE FROM version WHERE node IN ({})")
     for selected, statements in (
         (doomed, ("DELETE FROM body WHERE seq IN ({})", "DELETE FROM event WHERE seq IN ({})")),
-        (nodes, ("DELETE FROM node_event WHERE node IN ({})", "DELETE FROM node WHERE key IN ({})")),
+        (nodes, (*node_parts, "DELETE FROM node WHERE key IN ({})")),
     ):
         left = True
         while left:
@@ -479,7 +475,8 @@ def _delete_parts(connection: sqlite3.Connection, run: int) -> None:
                 left = connection.execute(statement.format(selected), (run, DELETED_AT_ONCE)).rowcount > 0
             connection.execute("COMMIT")
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute("DELETE FROM edge WHERE run = ?", (run,))
+    for table in ("edge", "move", "checkpoint"):
+        connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
     connection.execute("UPDATE stream SET open_run = NULL WHERE open_run = ?", (run,))
     connection.execute("UPDATE gap SET run = NULL WHERE run = ?", (run,))
     connection.execute("DELETE FROM run WHERE key = ?", (run,))
@@ -495,13 +492,6 @@ def _data(entry: Entry) -> bytes:
     """What is kept of an entry that is no event: its body, or, where it has none, its fields as Python prints them."""
     body = entry.fields.get(FIELD)
     return repr(entry.fields).encode() if body is None else body
-
-
-def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The values in lists of this size, the last one shorter."""
-    rest = iter(values)
-    while part := list(islice(rest, size)):
-        yield part
 
 
 def _identity(event: Event) -> int:

@@ -49,8 +49,8 @@ def states(path: Path) -> dict[str, RunState]:
         found = {}
         for (run_id,) in connection.execute("SELECT run_id FROM run").fetchall():
             key, _, *run = connection.execute(db.SELECT_RUN, (run_id,)).fetchone()
-            nodes = connection.execute(db.SELECT_NODES, (key,)).fetchall()
-            found[run_id] = db.state_from_rows(run, nodes, connection.execute(db.SELECT_EDGES, (key,)))
+            nodes = connection.execute(f"{db.SELECT_NODES} n.run = ? ORDER BY n.key", (key,)).fetchall()
+            found[run_id] = db.state_from_rows(run, nodes, connection.execute(f"{db.SELECT_EDGES} ORDER BY key", (key,)))
     return found
 
 
