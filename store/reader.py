@@ -7,6 +7,7 @@ would make the file's write-ahead log grow without end.
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +15,22 @@ import aiosqlite
 
 from store import database as db
 from store.errors import FileReplaced, RunUnknown
-from store.events import Event, decode_facts
-from store.record import GapRow, Loaded, RejectedRow, RunRow, Stored, StreamRow
+from store.record import GapRow, Loaded, RejectedRow, RunRow, StreamRow
 
 POLL_FAST = 0.016
 POLL_SLOW = 0.25
 """Seconds between two looks at the file: fast while it changes, slowing down by itself when it does not."""
 
 
-_STORED = (
-    "SELECT e.seq, e.position, e.event_id, t.name, e.time, CASE WHEN e.guessed THEN NULL ELSE r.run_id END, e.facts,"
-    " e.failed, e.old_status, e.status FROM {} JOIN event_type t ON t.key = e.type JOIN run r ON r.key = e.run"
-)
-_GAP = "g.key, r.run_id, g.found, g.kind, g.lost, g.after, g.before, g.note FROM gap g LEFT JOIN run r ON r.key = g.run"
+GAP = "g.key, r.run_id, g.found, g.kind, g.lost, g.after, g.before, g.note FROM gap g LEFT JOIN run r ON r.key = g.run"
 _RUN_COLUMNS = (
     f"key, generation, last_seq, bytes, marked, (SELECT count(*) FROM gap g WHERE g.run = run.key), {db.RUN_FIELDS}"
 )
+
+
+def _run_row(row: db.Row) -> RunRow:
+    key, generation, last_seq, size, marked, gaps, *run = row
+    return RunRow(key, generation, last_seq, size, gaps, bool(marked), db.run_from_row(run))
 
 
 class Reader:
@@ -63,7 +64,8 @@ class Reader:
     async def __aexit__(self, *_: object) -> None:
         await self._db.close()
 
-    async def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[db.Row]:
+    async def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[db.Row]:
+        """The rows of a query. For the modules of the store; the others ask for records."""
         try:
             return list(await self._db.execute_fetchall(sql, parameters))
         except sqlite3.DatabaseError as error:
@@ -73,29 +75,26 @@ class Reader:
 
     async def runs(self, after_seq: int = 0) -> list[RunRow]:
         """The runs that changed after this seq, newest beginning first."""
-        rows = await self._rows(
+        rows = await self.rows(
             f"SELECT {_RUN_COLUMNS} FROM run WHERE last_seq > ? AND generation >= 0 ORDER BY first_seq DESC",
             (after_seq,),
         )
-        return [
-            RunRow(key, generation, last_seq, size, gaps, bool(marked), db.run_from_row(run))
-            for key, generation, last_seq, size, marked, gaps, *run in rows
-        ]
+        return [_run_row(row) for row in rows]
 
     async def count_runs(self) -> int:
         """How many runs there are."""
-        rows = await self._rows("SELECT count(*) FROM run WHERE generation >= 0")
+        rows = await self.rows("SELECT count(*) FROM run WHERE generation >= 0")
         count: int = rows[0][0]
         return count
 
     async def resolve(self, name: str) -> str:
         """The id of the run that goes by this name: its id, the beginning of its id, or `latest`. Raises RunUnknown."""
         if name == "latest":
-            rows = await self._rows("SELECT run_id FROM run WHERE generation >= 0 ORDER BY first_seq DESC LIMIT 1")
+            rows = await self.rows("SELECT run_id FROM run WHERE generation >= 0 ORDER BY first_seq DESC LIMIT 1")
             if not rows:
                 raise RunUnknown(f"{self.path}: holds no runs yet")
         else:
-            rows = await self._rows(
+            rows = await self.rows(
                 "SELECT run_id FROM run WHERE generation >= 0 AND (run_id = ?1 OR substr(run_id, 1, length(?1)) = ?1)"
                 " ORDER BY run_id <> ?1, run_id LIMIT 4",
                 (name,),
@@ -108,91 +107,49 @@ class Reader:
         run_id: str = rows[0][0]
         return run_id
 
-    async def load(self, run_id: str) -> Loaded:
-        """A whole run, payloads left aside. Raises RunUnknown."""
-        return await asyncio.shield(self._load(run_id))  # who stops waiting must not leave the transaction open
-
-    async def _load(self, run_id: str) -> Loaded:
+    @asynccontextmanager
+    async def moment(self) -> AsyncIterator[None]:
+        """What is read within is read at one moment of the file. Not to be nested."""
         async with self._loading:
-            await self._rows("BEGIN")  # one moment for all three
             try:
-                found = await self._rows(db.SELECT_RUN, (run_id,))
-                if not found or found[0][1] < 0:
-                    raise RunUnknown(f"{self.path}: there is no run {run_id!r}")
-                row = found[0]
-                nodes = await self._rows(f"{db.SELECT_NODES} n.run = ? ORDER BY n.key", (row[0],))
-                edges = await self._rows(f"{db.SELECT_EDGES} ORDER BY key", (row[0],))
-            finally:
-                await self._rows("COMMIT")
+                await self.rows("BEGIN")
+                yield
+            finally:  # also when nobody waits any more: nothing must stay open
+                await asyncio.shield(self.rows("COMMIT"))
+
+    async def load(self, run_id: str) -> Loaded:
+        """A whole run with all its nodes and edges, payloads left aside. Raises RunUnknown."""
+        async with self.moment():
+            found = await self.rows(db.SELECT_RUN, (run_id,))
+            if not found or found[0][1] < 0:
+                raise RunUnknown(f"{self.path}: there is no run {run_id!r}")
+            row = found[0]
+            nodes = await self.rows(f"{db.SELECT_NODES} n.run = ? ORDER BY n.key", (row[0],))
+            edges = await self.rows(f"{db.SELECT_EDGES} ORDER BY key", (row[0],))
         return Loaded(row[0], row[1], db.state_from_rows(row[2:], nodes, edges))
 
-    async def generation(self, run: int) -> int | None:
-        """The generation of a run, None when it was deleted."""
-        rows = await self._rows("SELECT generation FROM run WHERE key = ? AND generation >= 0", (run,))
-        return rows[0][0] if rows else None
+    async def find(self, run_id: str) -> RunRow:
+        """The run with this id. Raises RunUnknown."""
+        rows = await self.rows(f"SELECT {_RUN_COLUMNS} FROM run WHERE run_id = ? AND generation >= 0", (run_id,))
+        if not rows:
+            raise RunUnknown(f"{self.path}: there is no run {run_id!r}")
+        return _run_row(rows[0])
 
-    # Events. Pages go by position: [first, last], both within, at most as many rows as you ask for.
-
-    async def events(self, run: int, first: int, last: int) -> list[Stored]:
-        """The events of a run at the positions from `first` to `last`, in order. For the end of a run, ask for its end."""
-        return await self._stored(
-            "event e", "e.run = ? AND e.position BETWEEN ? AND ? ORDER BY e.position", run, first, last
-        )
-
-    async def tail(self, run: int, position: int, limit: int = 5_000) -> list[Stored]:
-        """The events of a run after this position."""
-        return await self.events(run, position + 1, position + limit)
-
-    async def node_events(self, run: int, node_id: str, first: int, last: int) -> list[Stored]:
-        """Of the events that name a node, the first-th to the last-th, in order."""
-        source = "node_event x CROSS JOIN event e ON e.seq = x.seq"
-        where = "x.node = (SELECT key FROM node WHERE node_id = ? AND run = ?) AND x.n BETWEEN ? AND ? ORDER BY x.n"
-        return await self._stored(source, where, node_id, run, first, last)
-
-    async def subtree_positions(self, run: int, node_id: str, after: int = 0) -> list[int]:
-        """The positions, after this one, of all events that are about a node or one beneath it, in order."""
-        rows = await self._rows(
-            "WITH RECURSIVE tree (key) AS ("
-            " SELECT key FROM node WHERE node_id = ? AND run = ?"
-            " UNION SELECT n.key FROM tree t JOIN node n ON n.outer = t.key)"
-            " SELECT DISTINCT e.position FROM tree t CROSS JOIN node_event x ON x.node = t.key"
-            " CROSS JOIN event e ON e.seq = x.seq WHERE e.position > ? ORDER BY e.position",
-            (node_id, run, after),
-        )
-        return [row[0] for row in rows]
-
-    async def at_positions(self, run: int, positions: Sequence[int]) -> list[Stored]:
-        """The events at these positions, in order; a page of them at most."""
-        marks = ",".join("?" * len(positions))
-        return await self._stored("event e", f"e.run = ? AND e.position IN ({marks}) ORDER BY e.position", run, *positions)
-
-    async def _stored(self, source: str, where: str, *parameters: object) -> list[Stored]:
-        rows = await self._rows(f"{_STORED.format(source)} WHERE {where}", parameters)
-        return [
-            Stored(seq, position, Event(event_id, name, time, run_id, decode_facts(name, facts)), bool(failed), old, new)
-            for seq, position, event_id, name, time, run_id, facts, failed, old, new in rows
-        ]
+    async def look(self, run: int) -> RunRow | None:
+        """A run by its key, None when it was deleted."""
+        rows = await self.rows(f"SELECT {_RUN_COLUMNS} FROM run WHERE key = ? AND generation >= 0", (run,))
+        return _run_row(rows[0]) if rows else None
 
     async def payload(self, seq: int) -> bytes:
         """The event with this seq, byte for byte as it was published; empty when it was deleted."""
-        rows = await self._rows("SELECT data FROM body WHERE seq = ?", (seq,))
+        rows = await self.rows("SELECT data FROM body WHERE seq = ?", (seq,))
         return bytes(rows[0][0]) if rows else b""
-
-    async def status_history(self, run: int, node_id: str) -> list[Stored]:
-        """The events that changed a node's status, in order; at most 1,000."""
-        return await self._stored(
-            "node_event x CROSS JOIN event e ON e.seq = x.seq",
-            "x.node = (SELECT key FROM node WHERE node_id = ?1 AND run = ?2) AND e.status IS NOT NULL AND e.node = x.node"
-            " ORDER BY x.n LIMIT 1000",
-            node_id,
-            run,
-        )
 
     # How ingest is doing
 
     async def streams(self) -> list[StreamRow]:
         """Every stream that was ever read into this file."""
-        rows = await self._rows(
+        rows = await self.rows(
             "SELECT name, position, received, stored, duplicate, rejected, state, since, reason, head,"
             " (SELECT count(*) FROM gap g WHERE g.stream = s.key),"
             " (SELECT CASE WHEN count(*) = count(lost) THEN coalesce(sum(lost), 0) END FROM gap g WHERE g.stream = s.key)"
@@ -200,26 +157,21 @@ class Reader:
         )
         return [StreamRow(*row) for row in rows]
 
-    async def gaps(self, run: int) -> list[GapRow]:
-        """What was lost while this run was the one heard of last, newest first."""
-        rows = await self._rows(f"SELECT {_GAP} WHERE g.run = ? ORDER BY g.key DESC LIMIT 100", (run,))
-        return [GapRow(*row) for row in rows]
-
     async def all_gaps(self, limit: int = 1_000) -> list[GapRow]:
         """What was lost, newest first."""
-        rows = await self._rows(f"SELECT {_GAP} ORDER BY g.key DESC LIMIT ?", (limit,))
+        rows = await self.rows(f"SELECT {GAP} ORDER BY g.key DESC LIMIT ?", (limit,))
         return [GapRow(*row) for row in rows]
 
     async def rejected(self, limit: int = 1_000) -> list[RejectedRow]:
         """Entries that are not events, newest first."""
-        rows = await self._rows(
+        rows = await self.rows(
             "SELECT key, ms || '-' || number, found, reason, length(data) FROM rejected ORDER BY key DESC LIMIT ?", (limit,)
         )
         return [RejectedRow(*row) for row in rows]
 
     async def rejected_data(self, key: int) -> bytes:
         """The bytes of a rejected entry: its json_payload, or, where it had none, its fields as Python prints them."""
-        rows = await self._rows("SELECT data FROM rejected WHERE key = ?", (key,))
+        rows = await self.rows("SELECT data FROM rejected WHERE key = ?", (key,))
         return bytes(rows[0][0]) if rows else b""
 
     async def watch(self) -> AsyncIterator[None]:
@@ -232,7 +184,7 @@ class Reader:
         while True:
             if db.place(self.path) != self._place:
                 raise FileReplaced(f"{self.path}: was deleted or replaced; this is what it held")
-            version = (await self._rows("PRAGMA data_version"))[0][0]
+            version = (await self.rows("PRAGMA data_version"))[0][0]
             if version != seen:
                 seen, pause = version, POLL_FAST
                 yield

@@ -1,5 +1,7 @@
 """What a reader gets from the file: runs, events, and how ingest is doing. Plain values, without a way to the file."""
 
+from typing import NamedTuple
+
 from msgspec import Struct
 
 from store.events import Event
@@ -37,6 +39,58 @@ class Stored(Struct, frozen=True):
     failed: bool
     old_status: str | None
     status: str | None
+    node: int | None = None
+    """The key of the node that it is about."""
+    nid: str | None = None
+    """The planner's name of that node, as last heard."""
+    outer_nid: str | None = None
+    """The planner's name of the node around that one."""
+
+
+class ShapeRow(NamedTuple):
+    """All that the shape of a tree takes of a node: its key, that of the node around it, and when it was born.
+
+    Keys ascend in the order of birth.
+    """
+
+    key: int
+    outer: int | None
+    born: int
+
+
+class MoveRow(NamedTuple):
+    """At this position of its run, a node went from inside one node (None: the top) into another. All by their keys."""
+
+    position: int
+    key: int
+    before: int | None
+    after: int | None
+
+
+class Match(Struct, frozen=True):
+    """Which events to list. Empty: all."""
+
+    types: frozenset[str] = frozenset()
+    words: str = ""
+    """To be found in what an event says in brief, or in its type; upper and lower case of a to z are the same."""
+    failed: bool = False
+    """Only those that report an error."""
+
+    def __bool__(self) -> bool:
+        return bool(self.types or self.words or self.failed)
+
+
+class Mark(NamedTuple):
+    """What a run added up to at one of its positions, and the time there, by the publisher's clock."""
+
+    position: int
+    time: float
+    nodes: int = 0
+    errors: int = 0
+    llm_calls: int = 0
+    tool_calls: int = 0
+    tokens_in: int | None = None
+    tokens_out: int | None = None
 
 
 class StreamRow(Struct, frozen=True):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from store.record import Stored
-from store.state import Node, RunState
+from store.state import Node, Run
 from tui import format as fmt
 from tui.models.columns import Cell
 from tui.models.lines import Line, fact, heading, line, prose
@@ -291,15 +291,17 @@ class NodeFacts:
         feeds: Sequence[str] = (),
         feeds_further: Sequence[str] = (),
         circle: Iterable[str] = (),
+        around: Mapping[str, Node] | None = None,
     ) -> None:
         self.history = history
         self.result = result
         self.needs, self.needs_further = needs, needs_further
         self.feeds, self.feeds_further = feeds, feeds_further
         self.circle = frozenset(circle)
+        self.around = around or {}
 
 
-def node_lines(node: Node, state: RunState, facts: NodeFacts | None, now: float, glyphs: Glyphs) -> list[Line]:
+def node_lines(node: Node, run: Run, facts: NodeFacts | None, now: float, glyphs: Glyphs) -> list[Line]:
     """One node: what it is for, how it got where it is, what it cost, what it waits for. `facts` is None while loading."""
     mark, role = node_mark(node)
     name, task_role = task_name(node.task_type)
@@ -323,14 +325,14 @@ def node_lines(node: Node, state: RunState, facts: NodeFacts | None, now: float,
         lines += [*heading("Goal as reworded"), *prose(node.latest_goal)]
     if node.loop is not None:
         lines.append(line("It claims to lie inside a node that lies inside it; shown at the top instead.", "failed"))
-    lines += [*heading("Work"), *_work(node, state, now)]
+    lines += [*heading("Work"), *_work(node, run, now)]
     if facts is None:
         return [*lines, Line(), line(f"reading{glyphs('more')}", "faint")]
-    lines += _neighbours("Waits for", facts.needs, facts.needs_further, facts, state, glyphs)
-    lines += _neighbours("Waited for by", facts.feeds, facts.feeds_further, facts, state, glyphs)
+    lines += _neighbours("Waits for", facts.needs, facts.needs_further, facts, glyphs)
+    lines += _neighbours("Waited for by", facts.feeds, facts.feeds_further, facts, glyphs)
     if node.node_id in facts.circle:
         lines.append(line("These wait for each other in a circle: none can ever begin.", "failed"))
-    lines += _history(facts.history, state, glyphs)
+    lines += _history(facts.history, run, glyphs)
     if facts.result:
         payload = _payload(facts.result)
         lines += _section(f"Result of {_text(payload.get('action_name', '?'))}", _summary_text(payload))
@@ -341,8 +343,8 @@ def _layer(node: Node) -> Line:
     return fact("layer", fmt.UNKNOWN if node.layer is None else str(node.layer), "muted")
 
 
-def _work(node: Node, state: RunState, now: float) -> list[Line]:
-    start = state.run.started or 0.0
+def _work(node: Node, run: Run, now: float) -> list[Line]:
+    start = run.started or 0.0
     own = own_time(node, now)
     lines = [fact("own time", f"{fmt.duration(own)} in {node.steps} steps" if node.steps else "not begun", "text")]
     for label, time in (("created", node.created), ("started", node.started), ("finished", node.finished)):
@@ -356,14 +358,14 @@ def _work(node: Node, state: RunState, now: float) -> list[Line]:
 
 
 def _neighbours(
-    title: str, near: Sequence[str], far: Sequence[str], facts: NodeFacts, state: RunState, glyphs: Glyphs
+    title: str, near: Sequence[str], far: Sequence[str], facts: NodeFacts, glyphs: Glyphs
 ) -> list[Line]:
     if not near and not far:
         return []
     lines = heading(f"{title} {len(near)}" + (f", and {len(far)} through them" if far else ""))
     listed = [(node_id, "text") for node_id in near] + [(node_id, "muted") for node_id in far]
     for node_id, role in listed[:SHOWN]:
-        node = state.nodes[node_id]
+        node = facts.around.get(node_id) or Node(node_id, born=0)
         circle = f" {glyphs('loop')}" if node_id in facts.circle else ""
         lead = f"{glyphs(node.status or 'placeholder')} {clean(node.nid or '?', 12):<4}{circle} "
         goal = clean(node.wording or node.node_id, 120)
@@ -373,10 +375,10 @@ def _neighbours(
     return lines
 
 
-def _history(history: Sequence[Stored], state: RunState, glyphs: Glyphs) -> list[Line]:
+def _history(history: Sequence[Stored], run: Run, glyphs: Glyphs) -> list[Line]:
     if not history:
         return []
-    start, lines, last = state.run.started or 0.0, heading("Status history"), None
+    start, lines, last = run.started or 0.0, heading("Status history"), None
     for stored in history:
         status, time = stored.status or "", stored.event.time
         after = "" if last is None else f"after {fmt.duration(max(time - last, 0.0))}"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from textual import events, on, work
 from textual.message import Message
@@ -33,6 +34,7 @@ class FedScreen(Screen[None]):
         self.reader: Reader | None = None
         """The file, None until it is open."""
         self._news = asyncio.Event()
+        self._urgent = asyncio.Event()
 
     async def read(self, reader: Reader) -> None:
         """Show what the file holds now."""
@@ -46,6 +48,11 @@ class FedScreen(Screen[None]):
         self.reader = reader
         self._news.set()
 
+    def soon(self) -> None:
+        """The user asked for something that has to be read: do not wait for the next frame."""
+        self._news.set()
+        self._urgent.set()
+
     def on_mount(self) -> None:
         self.set_interval(1.0, self._ticked)
         self._feed()
@@ -55,12 +62,15 @@ class FedScreen(Screen[None]):
         while True:
             await self._news.wait()
             self._news.clear()
+            self._urgent.clear()
             if self.reader is not None and self.is_current:
                 try:
                     await self.read(self.reader)
                 except StoreError as error:
                     self.notify(clean(str(error)), severity="error", markup=False, timeout=10)
-            await asyncio.sleep(FRAME)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FRAME):
+                    await self._urgent.wait()
 
     def _ticked(self) -> None:
         if self.is_current:

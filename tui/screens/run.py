@@ -1,49 +1,52 @@
-"""One run: its tree, the timeline of what is selected in it, and all that is known about the one thing under the cursor."""
+"""One run: its tree, the timeline of what is selected in it, and all that is known about the one thing under the cursor.
 
-import asyncio
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+Everything is shown at one position of the run: mostly at its end, which moves on while the run does, or at one in its
+past. `read` brings all of the screen there at once; what the user does only says what is to be shown next.
+"""
+
+import time
+from collections.abc import Callable
+from typing import ClassVar, Literal
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.content import Content
-from textual.widgets import Footer
+from textual.timer import Timer
+from textual.widgets import Footer, Input
 
-from store.fold import advance
+from store.errors import RunUnknown
 from store.reader import Reader
-from store.record import Loaded, Stored
-from store.state import Node, RunState, RunStatus
+from store.record import Stored
+from store.state import Node, Run, RunStatus
+from store.view import View
 from tui import format as fmt
-from tui.models import summary
-from tui.models.detail import NodeFacts, event_lines, node_lines, raw_lines
-from tui.screens.fed import FedScreen
+from tui.models import seek, summary
+from tui.models.event_filter import PLACEHOLDER, parse_match
+from tui.screens.event_list import EventList
+from tui.screens.fed import FRAME, FedScreen
+from tui.screens.find import Finder
+from tui.screens.inspection import Inspection
+from tui.screens.travel import Travel
 from tui.text import clean
 from tui.theme import Glyphs
-from tui.widgets.node_tree import NodeTree
+from tui.widgets.node_tree import Lit, NodeTree
+from tui.widgets.playbar import Playbar
 from tui.widgets.rows import Rows
 from tui.widgets.run_header import RunHeader
 from tui.widgets.status_bar import StatusBar
 from tui.widgets.text_pane import TextPane
 from tui.widgets.timeline import Timeline
 
-if TYPE_CHECKING:
-    from store.dependency import DependencyGraph
-
-TAIL = 1_000
-"""Events that are folded between two frames at most."""
-
-RESULTS = ("final_aggregate", "execute", "plan")
-"""Actions that have a result, the one that counts first."""
-
-Scope = Literal["node", "subtree", "run"]
 PANES = ("tree", "timeline", "inspector")
-SCOPES: tuple[Scope, ...] = ("node", "subtree", "run")
+
+TRAVELLING = ("step", "edge", "play", "speed", "first", "last", "live")
+"""Actions that there are only in time travel; their keys mean something else outside it."""
 
 
 class RunScreen(FedScreen):
-    """Shows a run, live or stored, from the file alone."""
+    """Shows a run, live or stored, now or then, from the file alone."""
 
     VERTICAL_BREAKPOINTS = [(0, "-short"), (40, "-tall")]  # noqa: RUF012 - as Textual declares it
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as Textual declares it
@@ -70,11 +73,39 @@ class RunScreen(FedScreen):
     RunScreen.-narrow #inspector { display: none; }
     RunScreen.-narrow.-inspecting #timeline, RunScreen.-narrow.-short.-inspecting #tree { display: none; }
     RunScreen.-narrow.-inspecting #inspector { display: block; height: 1fr; }
+    RunScreen Playbar { display: none; }
+    RunScreen.-travelling Playbar { display: block; }
+    RunScreen > Input { display: none; height: 1; border: none; padding: 0 1; background: $panel; }
+    RunScreen > Input.-open { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "follow", "Follow", id="run.follow", tooltip="Stay with what is being worked on, on or off"),
+        Binding("t", "travel", "Time travel", id="travel.enter", tooltip="Walk back through the run, from here"),
         Binding("b", "scope", "Breadth", id="run.scope", tooltip="Timeline of the node, of all beneath it, or of the run"),
         Binding("v", "raw", "Raw", id="run.raw", tooltip="The event as JSON, or by its kind"),
+        Binding("backslash,slash", "filter", "Filter", id="run.filter", show=False, tooltip="Only events that match"),
+        Binding("a", "next_active", "Next active", id="find.active", show=False, tooltip="To the next node at work"),
+        Binding("e", "error(1)", "Next error", id="find.error", show=False, tooltip="To the next node or event with errors"),
+        Binding("E", "error(-1)", "Error before", id="find.error-before", show=False, tooltip="To the error before"),
+        Binding(
+            "right_curly_bracket", "alike(1)", "Next alike", id="find.alike", show=False, tooltip="To the next of its kind"
+        ),
+        Binding(
+            "left_curly_bracket", "alike(-1)", "Alike", id="find.alike-before", show=False, tooltip="To the one before"
+        ),
+        Binding("space", "play", "Play", id="travel.play", priority=True, tooltip="Play the run, or pause"),
+        Binding("right_square_bracket", "step(1)", "Event", key_display="[ ]", id="travel.step", tooltip="One event on"),
+        Binding("left_square_bracket", "step(-1)", "Back", id="travel.back", show=False, tooltip="One event back"),
+        Binding(
+            "full_stop", "edge(1)", "Node's next", key_display=", .", id="travel.edge", tooltip="To the node's next step or status"
+        ),
+        Binding("comma", "edge(-1)", "Node's last", id="travel.edge-back", show=False, tooltip="To the one before"),
+        Binding("greater_than_sign", "speed(1)", "Faster", id="travel.faster", show=False, tooltip="Play faster"),
+        Binding("less_than_sign", "speed(-1)", "Slower", id="travel.slower", show=False, tooltip="Play slower"),
+        Binding("T", "seek", "Go to", id="travel.seek", tooltip="To a time, a part, or an event: 14:03, +2m30s, 50%, 1234"),
+        Binding("home", "first", "Begin", id="travel.first", show=False, priority=True, tooltip="To the first event"),
+        Binding("end", "last", "End", id="travel.last", show=False, priority=True, tooltip="To the last event"),
+        Binding("L", "live", "Now", id="travel.live", tooltip="Back to how the run is now"),
         Binding("2", "pane('tree')", "Tree", id="pane.tree", show=False, tooltip="To the tree"),
         Binding("3", "pane('timeline')", "Timeline", id="pane.timeline", show=False, tooltip="To the timeline"),
         Binding("4", "pane('inspector')", "Inspector", id="pane.inspector", show=False, tooltip="To the inspector"),
@@ -87,21 +118,16 @@ class RunScreen(FedScreen):
         self.run_id = run_id
         self._follow = follow
         self._deleted = False
-        self._loaded: Loaded | None = None
-        self._state: RunState | None = None
-        self._scope: Scope = "node"
-        self._positions: list[int] = []
-        """Of the events of a subtree, when that is the scope."""
-        self._timeline_of: tuple[Scope, str | None] | None = None
+        self._view: View | None = None
+        self._node: Node | None = None
+        """The selected one, as it was shown last."""
+        self._seen: tuple[object, ...] = ()
+        """What the inspector showed last."""
         self._about: Literal["node", "event"] = "node"
         """What the inspector shows: the node, or the event, under the cursor."""
         self._raw = False
-        self._facts: tuple[str, int, NodeFacts] | None = None
-        """Node id, number of its events, and what was read about it then."""
-        self._graph: tuple[int, DependencyGraph] | None = None
-        """Number of edges, and their graph."""
-        self._body: tuple[int, bytes] = (0, b"")
-        """The payload that was read last, by seq."""
+        self._travel = Travel()
+        self._player: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield RunHeader(self.glyphs)
@@ -110,6 +136,9 @@ class RunScreen(FedScreen):
             with Vertical(id="reading"):
                 yield Timeline(self.glyphs, id="timeline")
                 yield TextPane(id="inspector")
+        yield Playbar(self.glyphs)
+        yield Input(placeholder=PLACEHOLDER, id="filter", select_on_focus=False)
+        yield Input(placeholder=seek.UNDERSTOOD, id="seek", select_on_focus=False)
         yield StatusBar(self.glyphs)
         yield Footer(show_command_palette=False, compact=True)
 
@@ -118,68 +147,99 @@ class RunScreen(FedScreen):
         self._timeline = self.query_one(Timeline)
         self._inspector = self.query_one(TextPane)
         self._header = self.query_one(RunHeader)
+        self._playbar = self.query_one(Playbar)
         self._tree.border_title = "2 Tree"
         self._timeline.border_title = "3 Timeline"
         self._inspector.border_title = "4 Inspector"
+        self._player = self.set_interval(FRAME, self._play, pause=True)
         self.set_focus(self._tree)  # at once: keys may be waiting already
+
+    async def on_unmount(self) -> None:
+        if self._view is not None:
+            await self._view.close()
 
     # Reading
 
     async def read(self, reader: Reader) -> None:
-        loaded, state = self._loaded, self._state
-        if loaded is None or state is None:
-            await self._open(reader)
+        if self._deleted:
             return
-        generation = await reader.generation(loaded.key)
-        if generation is None:
+        try:
+            if self._view is None:
+                self._view = View(reader, self.run_id)
+                self._events = EventList(self._view, self._timeline, self._tree)
+                self._finder = Finder(self._view, self._tree)
+                self._inspection = Inspection(self._view, self.glyphs)
+                await self._open(self._view)
+            await self._look(self._view)
+        except RunUnknown:
+            if self._node is None:
+                raise
             self._deleted = True
-            self._place()
-            return
-        if generation != loaded.generation:
-            await self._open(reader)
-            return
-        news = await reader.tail(loaded.key, state.position, TAIL)
-        if news:
-            self._header.gaps = len(await reader.gaps(loaded.key))
-            self._went_on(state, news)
-            if len(news) == TAIL:
-                self.news(reader)
+            self._place(self._view.run)
 
-    async def _open(self, reader: Reader) -> None:
-        loaded = self._loaded = await reader.load(self.run_id)
-        state = self._state = loaded.state
-        self._facts = self._timeline_of = None
-        self._body = (0, b"")
-        self._header.gaps = len(await reader.gaps(loaded.key))
-        self._tree.show(state, self._now())
-        self._place()
-        if self._follow and self._tree.active is not None:
-            self._tree.select(self._tree.active, by_user=False)
-        self._show_timeline()
+    async def _open(self, view: View) -> None:
+        """Read the run, for the first time or anew; what was selected stays so if it is still there."""
+        was = self._node.node_id if self._node is not None else None
+        self._tree.load(await view.open())
+        self._events.forget()
+        self._seen = ()
+        self._travel.axis = None
+        again = await view.numbers([was]) if was is not None else []
+        if again:
+            self._tree.select(again[0], by_user=False)
+
+    async def _look(self, view: View) -> None:
+        """Show the run at our position."""
+        before = view.run
+        view.go(self._travel.position)
+        placed = await view.look()
+        if placed is None:
+            await self._open(view)
+            return await self._look(view)
+        self._tree.place(placed.parents, placed.moves, view.horizon)
+        lit = await self._follow_on(view)
+        nodes = await view.nodes(self._tree.wanted())
+        now = self._now()
+        self._tree.supply(nodes, now, lit)
+        selected = self._tree.selected
+        self._node = None if selected is None else nodes.get(selected, self._node)
+        live = summary.run_ended(view.run, now) == "running"
+        more = await self._events.show(self._node, at_end=live or self._travel.active)
+        self._timeline.border_title = Content(self._events.title)
+        if self._travel.active:
+            await self._show_playbar(view)
+        self._place(view.run)
         self._inspect()
+        if view.at_end and before.status == RunStatus.RUNNING and view.run.status != RunStatus.RUNNING:
+            self._announce(view.run)
+        if more:
+            self.soon()
 
-    def _went_on(self, state: RunState, news: Sequence[Stored]) -> None:
-        """Fold what is new, and show what it changed."""
-        new, change = advance(state, [stored.event for stored in news])
-        self._state = new
-        self._tree.update(new, change.nodes, self._now())
-        if self._follow and self._tree.active is not None:
-            self._tree.select(self._tree.active, by_user=False)
-        self._place()
-        if self._timeline_of != (self._scope, self._tree.selected):
-            self._show_timeline()
+    async def _follow_on(self, view: View) -> Lit | None:
+        """Go on to what is being worked on, if we follow that; in the past, tell what the event there was about."""
+        lit = None
+        if self._travel.position:
+            for stored in await view.file.events(self._travel.position, self._travel.position):
+                numbers = [] if stored.node is None else view.shape.numbers([stored.node])
+                lit = Lit(numbers[0], stored) if numbers else None
+            target = [] if lit is None else [lit.node]
         else:
-            if self._scope == "subtree":
-                self._positions += [stored.position for stored in news if self._is_beneath(stored, self._tree.selected)]
-            self._timeline.grow(self._timeline_count(), new.nodes)
-            self._title_timeline()
-        if self._about == "node" and self._tree.selected in change.nodes:
-            self._inspect()
-        if state.run.status == RunStatus.RUNNING and new.run.status != RunStatus.RUNNING:
-            self._announce(new)
+            target = await view.numbers(view.run.active[-1:]) if self._follow else []
+        if self._follow and target and target[0] != self._tree.selected:
+            self._tree.select(target[0], by_user=False)
+        return lit
 
-    def _announce(self, state: RunState) -> None:
-        run = state.run
+    async def _show_playbar(self, view: View) -> None:
+        bar, travel = self._playbar, self._travel
+        await travel.measure(view)
+        run = view.run
+        bar.axis, bar.position, bar.total = travel.axis, travel.position or 0, view.end
+        bar.playing, bar.speed = travel.playing, str(travel.speed)
+        bar.live = summary.run_ended(view.row.run, self.clock()) == "running"
+        bar.nodes, bar.tokens = view.horizon, (run.tokens_in, run.tokens_out)
+        bar.skipped = travel.skipped
+
+    def _announce(self, run: Run) -> None:
         took = fmt.duration(summary.elapsed(run, self.clock()))
         self.notify(
             f"{clean(run.goal or run.run_id, 80)} ({took})",
@@ -189,199 +249,129 @@ class RunScreen(FedScreen):
         )
 
     def _now(self) -> float:
-        """The moment to count durations to: now, but the last event for a run that ended or fell silent."""
-        assert self._state is not None
-        run, now = self._state.run, self.clock()
-        quiet = run.status != RunStatus.RUNNING or summary.silence(run, now) is not None
+        """The moment to count durations to: now, but the last event for the past, and for a run that ended or fell silent."""
+        assert self._view is not None
+        run, now = self._view.run, self.clock()
+        quiet = self._travel.active or run.status != RunStatus.RUNNING or summary.silence(run, now) is not None
         return (run.latest or now) if quiet else max(now, run.latest or now)
 
-    def _place(self) -> None:
+    def _place(self, run: Run) -> None:
         """The header, and how the tree stands."""
-        assert self._state is not None
-        run = self._state.run
-        live = summary.run_ended(run, self.clock()) == "running"
-        if not live:
+        assert self._view is not None
+        now = self._now() if self._travel.active else self.clock()
+        live = summary.run_ended(run, now) == "running"
+        if not live and not self._travel.active:
             self._follow = False
-        self._header.run, self._header.now = run, self.clock()
         still = "following" if self._follow else "live"
-        self._header.place = "deleted" if self._deleted else still if live else "stored"
-        root = self._tree.focus_root
-        within = "" if root is None else f", narrowed to {clean(self._state.nodes[root].nid or 'root', 20)} (u widens)"
-        title = f"2 Tree: {fmt.count(len(self._state.nodes))} nodes{within}"
-        self._tree.border_title = Content(title)  # a plain string would be read as markup
+        place = "past" if self._travel.active else still if live else "stored"
+        self._header.run, self._header.now = run, now
+        self._header.place = "deleted" if self._deleted else place
+        self._header.gaps = self._view.row.gaps
+        self._tree.border_title = Content(f"2 Tree: {fmt.count(run.nodes)} nodes{self._tree.narrowed}")
 
     def tick(self) -> None:
-        if self._state is not None and self._state.run.status == RunStatus.RUNNING:
-            self._place()
-            self._tree.update(self._state, (), self._now())
+        view = self._view
+        if view is not None and not self._travel.active and view.run.status == RunStatus.RUNNING:
+            self.news(self.reader)
 
-    # The timeline
-
-    def _show_timeline(self) -> None:
-        state, node_id = self._state, self._tree.selected
-        if state is None or self.reader is None:
-            return
-        self._timeline_of = (self._scope, node_id)
-        if self._scope == "subtree" and node_id is not None:
-            self.run_worker(self._gather(self.reader, node_id), group="timeline", exclusive=True)
-            return
-        self._fill_timeline(state)
-
-    async def _gather(self, reader: Reader, node_id: str) -> None:
-        assert self._loaded is not None
-        self._positions = await reader.subtree_positions(self._loaded.key, node_id)
-        if self._state is not None:
-            self._fill_timeline(self._state)
-
-    def _fill_timeline(self, state: RunState) -> None:
-        live = self._header.place in ("live", "following")
-        self._timeline.show(self._timeline_count(), state.nodes, state.run.started or 0.0, at_end=live)
-        self._title_timeline()
-
-    def _title_timeline(self) -> None:
-        assert self._state is not None
-        of = {"node": "this node", "subtree": "this node and all beneath", "run": "the run"}[self._scope]
-        self._timeline.border_title = f"3 Timeline of {of}: {fmt.count(self._timeline.count)} events"
-
-    def _timeline_count(self) -> int:
-        assert self._state is not None
-        if self._scope == "run":
-            return self._state.position
-        if self._scope == "subtree":
-            return len(self._positions)
-        node = self._node()
-        return 0 if node is None else node.events
-
-    def _is_beneath(self, stored: Stored, node_id: str | None) -> bool:
-        assert self._state is not None
-        for named in stored.event.facts.mentions:
-            at: str | None = named
-            while at is not None:
-                if at == node_id:
-                    return True
-                at = self._state.nodes[at].outer
-        return False
+    @on(NodeTree.Needed)
+    def _nodes_needed(self) -> None:
+        self.soon()
 
     @on(Timeline.Needed)
-    def _needed(self, message: Timeline.Needed) -> None:
-        if self.reader is not None:
-            self.run_worker(self._supply(self.reader, message.first, message.last), group="page")
+    def _events_needed(self, message: Timeline.Needed) -> None:
+        self.run_worker(self._supply(message.first, message.last), group="page")
 
-    async def _supply(self, reader: Reader, first: int, last: int) -> None:
-        loaded, of, node_id = self._loaded, self._timeline_of, self._tree.selected
-        if loaded is None:
-            return
-        if self._scope == "node":
-            rows = [] if node_id is None else await reader.node_events(loaded.key, node_id, first + 1, last)
-        elif self._scope == "subtree":
-            rows = await reader.at_positions(loaded.key, self._positions[first:last])
-        else:
-            rows = await reader.events(loaded.key, first + 1, last)
-        if of == self._timeline_of:
-            self._timeline.supply(first, rows)
-            if self._about == "event":
-                self._inspect()
+    async def _supply(self, first: int, last: int) -> None:
+        await self._events.supply(first, last)
+        if self._about == "event":
+            self._inspect()
+
+    # What the timeline lists
 
     def action_scope(self) -> None:
-        self._scope = SCOPES[(SCOPES.index(self._scope) + 1) % len(SCOPES)]
-        self._show_timeline()
+        if self._view is not None:
+            self._events.widen()
+            self.soon()
+
+    def action_filter(self) -> None:
+        self._ask("filter")
+
+    def _ask(self, name: str) -> None:
+        box = self.query_one(f"#{name}", Input)
+        box.add_class("-open")
+        box.focus()
+
+    @on(Input.Changed, "#filter")
+    def _filtered(self, event: Input.Changed) -> None:
+        if self._view is not None:
+            self._events.narrow(parse_match(event.value))
+            self.soon()
+
+    @on(Input.Submitted, "#filter")
+    def _filter_done(self, event: Input.Submitted) -> None:
+        event.input.set_class(bool(event.value), "-open")
+        self.action_pane("timeline")
 
     # The inspector
 
-    def _node(self) -> Node | None:
-        selected = self._tree.selected
-        return None if self._state is None or selected is None else self._state.nodes.get(selected)
-
     def _inspect(self) -> None:
         """Show what is under the cursor, as far as it is known; read the rest."""
-        if self._state is None or self.reader is None:
+        view, node, selected = self._view, self._node, self._tree.selected
+        if view is None:
             return
-        self._inspector.border_title = (
-            "4 Node" if self._about == "node" else f"4 Event{', as published' if self._raw else ''}"
-        )
+        event = self._timeline.selected
         if self._about == "event":
-            self.run_worker(self._inspect_event(self.reader), group="inspect", exclusive=True)
+            seen: tuple[object, ...] = ("event", event and event.seq, self._raw)
+            self._inspector.border_title = f"4 Event{', as published' if self._raw else ''}"
         else:
-            self._show_node()
-            self.run_worker(self._inspect_node(self.reader), group="inspect", exclusive=True)
-
-    async def _inspect_event(self, reader: Reader) -> None:
-        stored = self._timeline.selected
-        if stored is None or self._state is None:
+            moment = self._now() if node is not None and node.working else 0.0
+            seen = ("node", selected, node and (node.events, node.status, node.step), moment, view.run.edges)
+            self._inspector.border_title = "4 Node"
+        if seen == self._seen:
             return
-        if self._body[0] != stored.seq:
-            self._body = (stored.seq, await reader.payload(stored.seq))
-        run, node = self._state.run, self._state.nodes.get(stored.event.facts.subject or "")
-        if self._raw:
-            lines = await asyncio.to_thread(raw_lines, self._body[1])
-        else:
-            lines = await asyncio.to_thread(event_lines, stored, self._body[1], node, run.started or 0.0, self.glyphs)
+        self._seen = seen
+        if self._about == "event":
+            if event is not None:
+                self.run_worker(self._inspect_event(event), group="inspect", exclusive=True)
+        elif node is not None and selected is not None:
+            self._inspector.show(selected, self._inspection.known(selected, node, self._now()))
+            self.run_worker(self._inspect_node(selected, node), group="inspect", exclusive=True)
+
+    async def _inspect_event(self, stored: Stored) -> None:
+        lines = await self._inspection.event(stored, self._raw)
         self._inspector.show((stored.seq, self._raw), lines)
 
-    def _show_node(self) -> None:
-        node = self._node()
-        if node is None or self._state is None:
-            return
-        facts = self._facts[2] if self._facts is not None and self._facts[0] == node.node_id else None
-        self._inspector.show(node.node_id, node_lines(node, self._state, facts, self._now(), self.glyphs))
-
-    async def _inspect_node(self, reader: Reader) -> None:
-        node, state, loaded = self._node(), self._state, self._loaded
-        if node is None or state is None or loaded is None:
-            return
-        if self._facts is None or self._facts[:2] != (node.node_id, node.events):
-            history = await reader.status_history(loaded.key, node.node_id)
-            result = await self._result(reader, loaded.key, node)
-            around = await asyncio.to_thread(self._around, state, node.node_id)
-            self._facts = (node.node_id, node.events, NodeFacts(history, result, *around))
-        self._show_node()
-
-    async def _result(self, reader: Reader, run: int, node: Node) -> bytes:
-        """The event that published the node's result, the latest kind of it there is."""
-        at = next((node.results[action] for action in RESULTS if action in node.results), None)
-        found = [] if at is None else await reader.events(run, at, at)
-        return await reader.payload(found[0].seq) if found else b""
-
-    def _around(self, state: RunState, node_id: str) -> Sequence[Sequence[str]]:
-        """What the node waits for and is waited for by; in a thread, since networkx takes long to import."""
-        from store.dependency import DependencyGraph
-
-        if self._graph is None or self._graph[0] != len(state.edges):
-            self._graph = (len(state.edges), DependencyGraph(state.edges))
-        around = self._graph[1].around(node_id)
-        return around.needs, around.needs_further, around.feeds, around.feeds_further, tuple(around.circle)
+    async def _inspect_node(self, selected: int, node: Node) -> None:
+        lines = await self._inspection.node(selected, node, self._now())
+        self._inspector.show(selected, lines)
 
     def action_raw(self) -> None:
         self._raw = not self._raw
         self._about = "event"
         self._inspect()
 
-    # Moving between the panes
+    # Moving
 
     @on(Rows.Moved, "#tree")
     def _tree_moved(self) -> None:
         self._follow = False
         self._about = "node"
-        self._place()
-        self._show_timeline()
-        self._inspect()
+        self.soon()
 
     @on(Rows.Moved, "#timeline")
     def _timeline_moved(self) -> None:
         self._follow = False
         self._about = "event"
-        self._place()
+        self.soon()
         self._inspect()
 
     @on(events.DescendantFocus)
     def _focused(self, event: events.DescendantFocus) -> None:
         pane = event.widget.id
         self.set_class(pane == "inspector", "-inspecting")
-        if pane == "tree" and self._about != "node":
-            self._about = "node"
-            self._inspect()
-        elif pane == "timeline" and self._about != "event":
-            self._about = "event"
+        if pane in ("tree", "timeline"):
+            self._about = "node" if pane == "tree" else "event"
             self._inspect()
 
     @on(Rows.Selected, "#tree")
@@ -404,24 +394,182 @@ class RunScreen(FedScreen):
     def back(self) -> bool:
         """One level back within this screen; False when there is none."""
         focused = self.focused.id if self.focused is not None else None
-        if focused == "inspector":
+        if focused in ("filter", "seek"):
+            box = self.query_one(f"#{focused}", Input)
+            box.value = ""
+            box.remove_class("-open")
+            self.action_pane("timeline" if focused == "filter" else "tree")
+        elif focused == "inspector":
             self.action_pane("timeline" if self._about == "event" else "tree")
         elif focused == "timeline":
             self.action_pane("tree")
+        elif self._travel.active:
+            self.action_live()
         else:
             return False
         return True
 
     def action_follow(self) -> None:
-        if self._state is None:
+        if self._view is None:
             return
-        live = summary.run_ended(self._state.run, self.clock()) == "running"
-        if not live:
+        if not self._travel.active and summary.run_ended(self._view.run, self.clock()) != "running":
             self.notify("The run has ended: there is nothing to follow.", markup=False)
             return
         self._follow = not self._follow
-        if self._follow and self._tree.active is not None:
-            self._tree.select(self._tree.active, by_user=False)
-        self._place()
-        self._show_timeline()
-        self._inspect()
+        self.soon()
+
+    # Finding
+
+    @property
+    def _in_time(self) -> bool:
+        """Do errors and things alike lie before and after us in time, rather than in the tree?"""
+        return self._travel.active or (self.focused is not None and self.focused.id == "timeline")
+
+    def action_next_active(self) -> None:
+        self._find(self._next_active())
+
+    def action_error(self, step: int) -> None:
+        self._find(self._next_error(step))
+
+    def action_alike(self, step: int) -> None:
+        self._find(self._next_alike(step))
+
+    def _find(self, search: "Coroutine[None, None, None]") -> None:
+        if self._view is None:
+            search.close()
+        else:
+            self.run_worker(search, group="find", exclusive=True)
+
+    async def _next_active(self) -> None:
+        self._select(await self._finder.active())
+
+    async def _next_error(self, step: int) -> None:
+        if self._in_time:
+            await self._next_in_time("failed", step)
+        else:
+            self._select(await self._finder.troubled(step))
+
+    async def _next_alike(self, step: int) -> None:
+        if self._in_time:
+            await self._next_in_time("alike", step)
+        else:
+            self._select(await self._finder.alike(step))
+
+    def _select(self, node: int | None) -> None:
+        if node is not None:
+            self._tree.select(node)
+
+    async def _next_in_time(self, what: Literal["failed", "alike"], step: int) -> None:
+        if not self._travel.active:
+            row = await self._events.find(what, step)
+            if row is not None:
+                self._timeline.go(row)
+            return
+        assert self._view is not None
+        file, here = self._view.file, self._travel.position or 0
+        found = await (file.failed(here, step) if what == "failed" else file.alike(here, step))
+        if found is not None:
+            self._go(found)
+
+    # Time travel
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Some keys are those of time travel only; while something is typed, none is."""
+        if action in TRAVELLING:
+            return self._travel.active and not isinstance(self.focused, Input)
+        return super().check_action(action, parameters)
+
+    def _go(self, position: int | None) -> None:
+        """To a position of the past, or back to the end."""
+        view = self._view
+        if view is None:
+            return
+        self._travel.go(None if position is None else max(0, min(position, view.end)))
+        self._travelled()
+
+    def _travelled(self) -> None:
+        self.set_class(self._travel.active, "-travelling")
+        if self._player is not None:
+            (self._player.resume if self._travel.playing else self._player.pause)()
+        self._timeline.following = True
+        self.refresh_bindings()
+        self.soon()
+
+    def action_travel(self) -> None:
+        if self._view is not None:
+            self._go(None if self._travel.active else self._view.end)
+
+    def action_live(self) -> None:
+        self._go(None)
+
+    def action_step(self, step: int) -> None:
+        self._pause()
+        self._go((self._travel.position or 0) + step)
+
+    def action_first(self) -> None:
+        self._go(1)
+
+    def action_last(self) -> None:
+        if self._view is not None:
+            self._go(self._view.end)
+
+    def action_edge(self, step: int) -> None:
+        self._pause()
+        self._find(self._next_edge(step))
+
+    async def _next_edge(self, step: int) -> None:
+        assert self._view is not None
+        selected, here = self._tree.selected, self._travel.position
+        if selected is not None and here is not None:
+            found = await self._view.file.boundary(self._view.shape.keys[selected], here, step)
+            if found is not None:
+                self._go(found)
+
+    def action_play(self) -> None:
+        if self._travel.playing:
+            self._pause()
+        elif self._view is not None:
+            if self._travel.position == self._view.end:
+                self._travel.go(0)
+            self._travel.play()
+        self._travelled()
+
+    def _pause(self) -> None:
+        self._travel.playing = False
+
+    def action_speed(self, step: int) -> None:
+        (self._travel.faster if step > 0 else self._travel.slower)()
+        self.soon()
+
+    async def _play(self) -> None:
+        if self._view is not None and self._travel.playing:
+            before = self._travel.position
+            await self._travel.advance(self._view)
+            if self._travel.position != before or not self._travel.playing:
+                self._travelled()
+
+    @on(Playbar.Sought)
+    def _sought(self, message: Playbar.Sought) -> None:
+        self._pause()
+        self._go(message.position)
+
+    def action_seek(self) -> None:
+        self._ask("seek")
+
+    @on(Input.Submitted, "#seek")
+    async def _seek(self, event: Input.Submitted) -> None:
+        view = self._view
+        if view is None:
+            return
+        try:
+            target = seek.parse(event.value)
+        except ValueError as error:
+            self.notify(clean(str(error)), severity="error", markup=False)
+            return
+        await self._travel.measure(view)
+        if self._travel.axis is not None:
+            here = view.end if self._travel.position is None else self._travel.position
+            self._go(seek.resolve(target, self._travel.axis, here))
+        event.input.value = ""
+        event.input.remove_class("-open")
+        self.action_pane("tree")

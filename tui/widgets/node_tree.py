@@ -1,11 +1,12 @@
 """The tree of a run: every node inside the node whose plan created it, with what it is doing right now."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.message import Message
 
-from store.state import Node, RunState
+from store.state import Node
 from tui import format as fmt
 from tui.models.columns import Cell, Column, clip, fit, pad
 from tui.models.outline import Outline, Row
@@ -28,7 +29,10 @@ GUIDES = 0.4
 
 
 class NodeTree(Rows):
-    """The nodes of one run. `show` opens a run; `update` takes what changed in it and never moves the reader."""
+    """The nodes of one run, by number. It holds the shape of the tree, and of its nodes those that are on the screen.
+
+    `load` and `place` take the shape, and never move the reader; `supply` takes the nodes that are `wanted`.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right,l", "expand", "Expand", id="tree.expand", show=False, tooltip="Expand, or go to the first child"),
@@ -43,31 +47,21 @@ class NodeTree(Rows):
         Binding(
             "K", "sibling(-1)", "Previous sibling", id="tree.previous-sibling", show=False, tooltip="To the one before"
         ),
-        Binding(
-            "right_curly_bracket",
-            "next_kind(1)",
-            "Next alike",
-            id="tree.next-kind",
-            show=False,
-            tooltip="To the next of its kind",
-        ),
-        Binding(
-            "left_curly_bracket", "next_kind(-1)", "Alike", id="tree.previous-kind", show=False, tooltip="To the one before"
-        ),
         Binding("C", "focus_here", "Focus", id="tree.focus", show=False, tooltip="Show only this node and what is in it"),
         Binding("u", "focus_up", "Widen", id="tree.unfocus", show=False, tooltip="Show one level more around the focus"),
-        Binding("a", "next_active", "Next active", id="tree.next-active", show=False, tooltip="To the next node at work"),
-        Binding(
-            "e", "next_error(1)", "Next error", id="tree.next-error", show=False, tooltip="To the next node with errors"
-        ),
-        Binding("E", "next_error(-1)", "Previous error", id="tree.previous-error", show=False, tooltip="To the one before"),
     ]
+
+    class Needed(Message):
+        """Nodes are on the screen that are not here: `wanted` says which."""
 
     def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:
         super().__init__(glyphs, id=id)
         self._outline = Outline()
-        self._known: dict[str, Node] = {}
-        self._selected: str | None = None
+        self._nodes: dict[int, Node] = {}
+        """Those that are on the screen or near it, by number."""
+        self._asked = False
+        self._selected: int | None = None
+        self._lit: int | None = None
         self.now = 0.0
         """The moment for which durations of what is going on are shown."""
 
@@ -76,40 +70,58 @@ class NodeTree(Rows):
         return len(self._outline)
 
     @property
-    def selected(self) -> str | None:
-        """Id of the node under the cursor."""
+    def selected(self) -> int | None:
+        """Number of the node under the cursor."""
         return self._selected
 
     # The run
 
-    def show(self, state: RunState, now: float) -> None:
-        """Another run, or the same one read anew: a node that was selected stays so if it is still there."""
+    def load(self, parents: Sequence[int]) -> None:
+        """Another run, by the number of the node around each node, or the same run, numbered anew."""
         self._outline = Outline()
-        self._known, self.now = state.nodes, now
-        self._put(state.nodes)
-        if self._selected not in self._outline:
-            self._selected = self._outline.row(0).key if self.count else None
+        self._outline.load(parents)
+        self._nodes = {}
+        self._selected = 0 if parents else None
         self._settle(0)
 
-    def update(self, state: RunState, changed: Iterable[str], now: float) -> None:
-        """The run went on. What stands on the screen stays where it is."""
+    def place(self, parents: Sequence[int], moves: Sequence[tuple[int, int]], horizon: int) -> None:
+        """There are further nodes, some moved, and so many exist. What stands on the screen stays where it is."""
         at = self.cursor - self.scroll_offset.y
-        self._known, self.now = state.nodes, now
-        self._put(changed)
-        if self._selected is None and self.count:
-            self._selected = self._outline.row(0).key
+        outline = self._outline
+        if parents:
+            outline.append(parents)
+        if horizon > outline.horizon:
+            outline.set_horizon(horizon)
+        for node, parent in moves:
+            outline.move(node, parent)
+        if horizon < outline.horizon:
+            outline.set_horizon(horizon)
+        if self._selected is not None and self._selected >= horizon:
+            self._selected = next((node for node in outline.ancestors(self._selected) if node < horizon), None)
+        if self._selected is None and horizon:
+            self._selected = 0
         self._settle(at)
 
-    def _put(self, node_ids: Iterable[str]) -> None:
-        """Place nodes in the outline, those around them first."""
-        for node_id in node_ids:
-            waiting = [node_id]
-            while (outer := self._known[waiting[-1]].outer) is not None and outer not in self._outline:
-                waiting.append(outer)
-            while waiting:
-                node = self._known[waiting.pop()]
-                if node.node_id not in self._outline or self._outline.parent(node.node_id) != node.outer:
-                    self._outline.put(node.node_id, node.outer, node.born)
+    def wanted(self) -> list[int]:
+        """Which nodes are to be read: those on the screen, some around them, and the one under the cursor."""
+        height = max(self.scrollable_content_region.height, 1)
+        top = self.scroll_offset.y
+        rows = self._outline.rows(top - height // 2, top + height + height // 2, 0)
+        found = {row.node for row in rows}
+        if self._selected is not None:
+            found.add(self._selected)
+        return sorted(found)
+
+    def supply(self, nodes: Mapping[int, Node], now: float, lit: int | None = None) -> None:
+        """What the wanted nodes are now; `lit` is the one that the latest event was about, to be shown so."""
+        self._nodes = dict(nodes)
+        self._lit, self.now, self._asked = lit, now, False
+        self.changed()
+
+    def _need(self) -> None:
+        if not self._asked:
+            self._asked = True
+            self.post_message(self.Needed())
 
     def _settle(self, at: int) -> None:
         """Rows moved: put the cursor back on its node, `at` lines below the top of the screen."""
@@ -119,51 +131,58 @@ class NodeTree(Rows):
         if index is not None and index - at != self.scroll_offset.y and self.is_mounted:
             self.scroll_to_row(index - at)
 
-    def _visible(self, node_id: str | None) -> int | None:
+    def _visible(self, node: int | None) -> int | None:
         """The row of a node, or of the collapsed node that hides it."""
-        if node_id is None or node_id not in self._outline:
+        if node is None:
             return None
-        index = self._outline.index(node_id)
-        if index is not None:
-            return index
-        for ancestor in self._outline.ancestors(node_id):
+        index = self._outline.index(node)
+        above = self._outline.ancestors(node)
+        while index is None and (ancestor := next(above, None)) is not None:
             index = self._outline.index(ancestor)
-            if index is not None:
-                return index
-        return None
+        return index
 
     # Moving
 
     def watch_cursor(self, old: int, new: int) -> None:
         if self.count:
-            self._selected = self._outline.row(new).key
+            self._selected = self._outline.row(new).node
         super().watch_cursor(old, new)
 
-    def select(self, node_id: str, by_user: bool = True) -> None:
+    def select(self, node: int, by_user: bool = True) -> None:
         """Move to a node, expanding what hides it, widening the focus if it is outside."""
-        if node_id not in self._outline:
+        if node >= self._outline.horizon:
             return
-        if self._outline.root is not None and self._outline.index(node_id) is None:
-            self._outline.reveal(node_id)
-            if self._outline.index(node_id) is None:
-                self._outline.focus(None)
-        self._outline.reveal(node_id)
-        self._selected = node_id
+        self._outline.reveal(node)
+        if self._outline.index(node) is None:
+            self._outline.focus(None)
+        self._selected = node
         self.changed()
-        index = self._outline.index(node_id)
+        index = self._outline.index(node)
         assert index is not None
         if by_user:
             self.go(index)
         else:
             self.cursor = index
 
-    def _select_if(self, node_id: str | None) -> None:
-        if node_id is not None:
-            self.select(node_id)
+    def _select_if(self, node: int | None) -> None:
+        if node is not None and node >= 0:
+            self.select(node)
+
+    def following(self, step: int) -> Iterator[int]:
+        """The nodes after the one under the cursor in the order of the tree, or before it, going round at the end."""
+        return self._outline.following(self._selected, step)
+
+    def beneath(self, node: int) -> list[int]:
+        """A node, and all beneath it."""
+        return [node, *self._outline.descendants(node)]
+
+    def around(self, node: int) -> Iterator[int]:
+        """The nodes around a node, nearest first."""
+        return self._outline.ancestors(node)
 
     def _fold(self, at: int | None = None) -> None:
         self._settle(self.cursor - self.scroll_offset.y if at is None else at)
-        self._selected = self._outline.row(self.cursor).key if self.count else None
+        self._selected = self._outline.row(self.cursor).node if self.count else None
         self._show(self.cursor)
         self.post_message(self.Moved(self))
 
@@ -192,18 +211,19 @@ class NodeTree(Rows):
             self._fold()
 
     def action_collapse_all(self) -> None:
-        self._outline.collapse_all(self._outline.root)
+        self._outline.collapse_all(-1 if self._outline.root is None else self._outline.root)
         if self._outline.root is not None:
             self._outline.expand(self._outline.root)
         self._fold()
 
     def action_expand_all(self) -> None:
-        self._outline.expand_all(self._outline.root)
+        self._outline.expand_all(-1 if self._outline.root is None else self._outline.root)
         self._fold()
 
     def action_expand_under(self) -> None:
-        self._outline.expand_all(self._selected)
-        self._fold()
+        if self._selected is not None:
+            self._outline.expand_all(self._selected)
+            self._fold()
 
     def action_parent(self) -> None:
         if self._selected is not None and self._selected != self._outline.root:
@@ -214,7 +234,7 @@ class NodeTree(Rows):
             top = self._selected
             for ancestor in self._outline.ancestors(self._selected):
                 top = ancestor
-            self.select(self._outline.root or top)
+            self.select(top if self._outline.root is None else self._outline.root)
 
     def action_sibling(self, step: int) -> None:
         if self._selected is not None and self._selected != self._outline.root:
@@ -227,40 +247,12 @@ class NodeTree(Rows):
 
     def action_focus_up(self) -> None:
         if self._outline.root is not None:
-            self._outline.focus(self._outline.parent(self._outline.root))
+            outer = self._outline.parent(self._outline.root)
+            self._outline.focus(None if outer < 0 else outer)
             self._fold()
 
-    def action_next_active(self) -> None:
-        self._select_if(self._next(lambda node: node.working, 1))
-
-    def action_next_kind(self, step: int) -> None:
-        if self._selected is not None:
-            here = self._known[self._selected]
-            kind = (here.node_type, here.task_type)
-            self._select_if(self._next(lambda node: (node.node_type, node.task_type) == kind, step))
-
-    def action_next_error(self, step: int) -> None:
-        self._select_if(self._next(lambda node: bool(node.errors or node.aborted), step))
-
-    def _next(self, wanted: Callable[[Node], bool], step: int) -> str | None:
-        """The next node of a kind in the order of the tree, going round at its end."""
-        order = list(self._outline.descendants(self._outline.root))
-        if self._outline.root is not None:
-            order.insert(0, self._outline.root)
-        if not order:
-            return None
-        here = order.index(self._selected) if self._selected in order else 0
-        turned = order[here + 1 :] + order[: here + 1] if step > 0 else order[:here][::-1] + order[here:][::-1]
-        return next((node_id for node_id in turned if wanted(self._known[node_id])), None)
-
     @property
-    def active(self) -> str | None:
-        """The node that is being worked on, deepest first where several are."""
-        working = [node for node in self._known.values() if node.working]
-        return max(working, key=lambda node: node.born).node_id if working else None
-
-    @property
-    def focus_root(self) -> str | None:
+    def focus_root(self) -> int | None:
         """The node that the view is narrowed to."""
         return self._outline.root
 
@@ -270,8 +262,12 @@ class NodeTree(Rows):
         return "no node was heard of yet"
 
     def row(self, index: int, width: int) -> Iterable[Cell]:
-        row = self._outline.row(index, max_guides=max(int(width * GUIDES) // 2, 2))
-        node = self._known[row.key]
+        row = self._outline.row(index, max(int(width * GUIDES) // 2, 2))
+        node = self._nodes.get(row.node)
+        if node is None:
+            self._need()
+            yield Cell(pad(f"{self._guides(row)}{self.glyphs('leaf')} {self.glyphs('more')}", width), "guide")
+            return
         for column, size in fit(COLUMNS, width):
             match column.name:
                 case "node":

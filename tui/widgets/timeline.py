@@ -1,12 +1,11 @@
 """The events of a node, of all beneath it, or of the run, one line each. Only the pages on the screen are in memory."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from textual.message import Message
 
 from store.record import Stored
-from store.state import Node
 from tui import format as fmt
 from tui.models.columns import Cell, Column, fit, pad
 from tui.models.summary import event_summary
@@ -46,7 +45,6 @@ class Timeline(Rows):
         self._count = 0
         self._pages: OrderedDict[int, Sequence[Stored]] = OrderedDict()
         self._asked: dict[int, int] = {}
-        self._known: Mapping[str, Node] = {}
         self._start = 0.0
         self.following = True
         """The cursor stays on the newest event while events arrive."""
@@ -62,26 +60,35 @@ class Timeline(Rows):
         place = self.cursor % PAGE
         return page[place] if place < len(page) else None
 
-    def show(self, count: int, nodes: Mapping[str, Node], start: float, at_end: bool) -> None:
+    def show(self, count: int, start: float, at_end: bool) -> None:
         """Other events: so many, at times counted from `start`. The cursor is on the last or on the first."""
-        self._pages.clear()
-        self._asked.clear()
-        self._count, self._known, self._start = count, nodes, start
+        self.forget()
+        self._count, self._start = count, start
         self.following = at_end
         self.set_reactive(Rows.cursor, max(count - 1, 0) if at_end else 0)
         self.changed()
         self._show(self.cursor)
 
-    def grow(self, count: int, nodes: Mapping[str, Node]) -> None:
-        """There are more of them now."""
-        self._known = nodes
-        if count != self._count:
-            self._count = count
-            if self.following:
-                self.set_reactive(Rows.cursor, max(count - 1, 0))
-            self.changed()
-            if self.following:
-                self._show(self.cursor)
+    def resize(self, count: int, before: int = 0) -> None:
+        """There are so many of them now, `before` of which came before those that were there."""
+        if before:
+            self.forget()
+        if count == self._count and not before:
+            return
+        at = self.cursor - self.scroll_offset.y
+        self._count = count
+        last = max(count - 1, 0)
+        self.set_reactive(Rows.cursor, last if self.following else min(self.cursor + before, last))
+        self.changed()
+        if before and not self.following:
+            self.scroll_to_row(self.cursor - at)
+        elif self.following:
+            self._show(self.cursor)
+
+    def forget(self) -> None:
+        """What was supplied does not hold any more."""
+        self._pages.clear()
+        self._asked.clear()
 
     def supply(self, first: int, events: Sequence[Stored]) -> None:
         """The answer to a `Needed`, beginning at the row `first`."""
@@ -104,7 +111,7 @@ class Timeline(Rows):
         there = min(PAGE, self._count - number * PAGE)
         if len(page) < there and self._asked.get(number, 0) < there:
             self._asked[number] = there
-            self.post_message(self.Needed(number * PAGE, number * PAGE + there))
+            self.post_message(self.Needed(number * PAGE, (number + 1) * PAGE))
         return page[place] if place < len(page) else None
 
     def empty(self) -> str:
@@ -126,7 +133,7 @@ class Timeline(Rows):
                 case "type":
                     yield Cell(pad(clean(name, 20), size), role)
                 case "node":
-                    yield Cell(pad(self._nid(stored), size), "label")
+                    yield Cell(pad(_nid(stored), size), "label")
                 case "text":
                     text, text_role = event_summary(stored)
                     quiet = role == "faint" and text_role == "text"
@@ -136,12 +143,12 @@ class Timeline(Rows):
                     yield Cell(pad("" if took is None else fmt.duration(took), size, right=True), "muted")
             yield Cell(" ")
 
-    def _nid(self, stored: Stored) -> str:
-        """The planner's name of the node, with that of the node around it where it would say nothing alone."""
-        node = self._known.get(stored.event.facts.subject or "")
-        if node is None:
-            return ""
-        if node.nid == "0" and node.outer is not None:
-            outer = self._known[node.outer].nid
-            return clean(f"{outer or 'root'}/0", 12)
-        return clean(node.nid, 12) if node.nid else "root"
+
+
+def _nid(stored: Stored) -> str:
+    """The planner's name of the node, with that of the node around it where it would say nothing alone."""
+    if stored.node is None:
+        return ""
+    if stored.nid == "0" and stored.outer_nid is not None:
+        return clean(f"{stored.outer_nid or 'root'}/0", 12)
+    return clean(stored.nid, 12) if stored.nid else "root"

@@ -1,0 +1,144 @@
+"""What the timeline lists, and from where its rows come: events of a node, of all beneath it, or of the run."""
+
+from typing import Literal
+
+from store.listing import Listing, Matches, NodeEvents, NodeMatches, RunEvents, SubtreeMatches
+from store.record import Match, Stored
+from store.state import Node
+from store.view import View
+from tui import format as fmt
+from tui.widgets.node_tree import NodeTree
+from tui.widgets.timeline import Timeline
+
+Scope = Literal["node", "subtree", "run"]
+SCOPES: tuple[Scope, ...] = ("node", "subtree", "run")
+
+OF = {"node": "this node", "subtree": "this node and all beneath", "run": "the run"}
+
+PAGED = 200
+"""Rows that are read at once to find one among them."""
+
+
+class EventList:
+    """Keeps a `Timeline` in step with a view, one node being selected in a tree."""
+
+    def __init__(self, view: View, timeline: Timeline, tree: NodeTree) -> None:
+        self._view = view
+        self._timeline = timeline
+        self._tree = tree
+        self._scope: Scope = "node"
+        self._match = Match()
+        self._listed: tuple[object, ...] = ()
+        self._listing: Listing | None = None
+        self._shifts = 0
+        """How often rows were found before those that were there."""
+        self._counted = 0
+        """How many nodes the tree had when the subtree was taken."""
+
+    def widen(self) -> None:
+        """To the next scope."""
+        self._scope = SCOPES[(SCOPES.index(self._scope) + 1) % len(SCOPES)]
+
+    def narrow(self, match: Match) -> None:
+        """Only what matches."""
+        self._match = match
+
+    def forget(self) -> None:
+        """The run was read anew."""
+        self._listed = ()
+
+    @property
+    def title(self) -> str:
+        """What is listed, and how much of it."""
+        of = OF[self._scope]
+        if isinstance(self._listing, Matches) and not self._listing.complete:
+            looked = f", {self._listing.looked:.0%} looked through"
+        else:
+            looked = ""
+        matching = " that match" if self._match else ""
+        return f"3 Timeline of {of}: {fmt.count(self._timeline.count)} events{matching}{looked}"
+
+    async def show(self, node: Node | None, at_end: bool) -> bool:
+        """Bring the timeline to the view's position; `node` is the selected one. Is there more to be looked for?"""
+        view, selected = self._view, self._tree.selected
+        position = view.end if view.position is None else view.position
+        about = self._scope if self._scope == "run" else (self._scope, selected)
+        listed = (view.row.generation, about, self._match)
+        fresh = listed != self._listed
+        if fresh:
+            self._listed = listed
+            self._listing = self._list(selected, node, at_end)
+        listing = self._listing
+        assert listing is not None
+        if isinstance(listing, NodeEvents) and node is not None:
+            listing.events = node.events
+        before = 0
+        if isinstance(listing, Matches):
+            listing.grow(node.events if isinstance(listing, NodeMatches) and node is not None else view.end)
+            if isinstance(listing, SubtreeMatches) and not fresh:
+                listing.add(self._new_beneath(listing))
+            before = 0 if listing.complete else await listing.look()
+            self._shifts += before > 0
+        if fresh:
+            self._timeline.show(listing.count(position), view.run.started or 0.0, at_end)
+        else:
+            self._timeline.resize(listing.count(position), before)
+        return not listing.complete
+
+    def _list(self, selected: int | None, node: Node | None, at_end: bool) -> Listing:
+        view, match = self._view, self._match
+        if self._scope == "run" or selected is None or node is None:
+            return Matches(view.file, match, 1, view.end, at_end) if match else RunEvents(view.file)
+        key = view.shape.keys[selected]
+        if self._scope == "node":
+            if match:
+                return NodeMatches(view.file, match, key, node.events, at_end)
+            return NodeEvents(view.file, key, node.events)
+        self._counted = len(view.shape)
+        keys = [view.shape.keys[number] for number in self._tree.beneath(selected)]
+        return SubtreeMatches(view.file, match, keys, view.shape.born[selected], view.end, at_end)
+
+    def _new_beneath(self, listing: SubtreeMatches) -> list[int]:
+        """The keys of the nodes that came into the subtree since it was listed."""
+        keys = self._view.shape.keys
+        found = [
+            keys[number]
+            for number in range(self._counted, len(keys))
+            if any(keys[above] in listing for above in self._tree.around(number))
+        ]
+        self._counted = len(keys)
+        return found
+
+    async def supply(self, first: int, last: int) -> None:
+        """Read the rows that the timeline asked for."""
+        listing, numbering = self._listing, (self._listed, self._shifts)
+        if listing is None:
+            return
+        rows = await listing.rows(first, last)
+        if numbering == (self._listed, self._shifts):
+            self._timeline.supply(first, rows)
+
+    async def find(self, what: Literal["failed", "alike"], step: int) -> int | None:
+        """The row of the next event, or the one before, that reports an error or is of the same type as the one here."""
+        timeline, listing = self._timeline, self._listing
+        here = timeline.selected
+        if listing is None or here is None:
+            return None
+        if isinstance(listing, RunEvents):
+            search = self._view.file.failed if what == "failed" else self._view.file.alike
+            found = await search(here.position, step)
+            return found - 1 if found is not None and found <= timeline.count else None
+
+        def wanted(stored: Stored) -> bool:
+            return stored.failed if what == "failed" else stored.event.type == here.event.type
+
+        at = timeline.cursor + step
+        while 0 <= at < timeline.count:
+            first, last = (at, min(at + PAGED, timeline.count)) if step > 0 else (max(at - PAGED + 1, 0), at + 1)
+            rows = await listing.rows(first, last)
+            numbers = range(first, first + len(rows))
+            hits = [number for number, stored in zip(numbers, rows, strict=True) if wanted(stored)]
+            if hits:
+                return hits[0] if step > 0 else hits[-1]
+            at = last if step > 0 else first - 1
+        return None

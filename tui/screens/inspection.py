@@ -1,0 +1,78 @@
+"""What is said in the inspector: of the event, or of the node, under the cursor. Reads what is not at hand, each once."""
+
+import asyncio
+from collections.abc import Sequence
+
+from store.record import Stored
+from store.state import EdgeKey, Node
+from store.view import View
+from tui.models.detail import SHOWN, NodeFacts, event_lines, node_lines, raw_lines
+from tui.models.lines import Line
+from tui.theme import Glyphs
+
+RESULTS = ("final_aggregate", "execute", "plan")
+"""Actions that have a result, the one that counts first."""
+
+
+class Inspection:
+    """Of one run, at the position that its view is at."""
+
+    def __init__(self, view: View, glyphs: Glyphs) -> None:
+        self._view = view
+        self._glyphs = glyphs
+        self._body: tuple[int, bytes] = (0, b"")
+        """The payload that was read last, by seq."""
+        self._facts: tuple[tuple[int, int, int], NodeFacts] | None = None
+        """What was read about a node: number, how many events it had, and at how many edges of the run."""
+
+    async def event(self, stored: Stored, raw: bool) -> list[Line]:
+        """An event, by its kind, or as it was published."""
+        if self._body[0] != stored.seq:
+            self._body = (stored.seq, await self._view.reader.payload(stored.seq))
+        if raw:
+            return await asyncio.to_thread(raw_lines, self._body[1])
+        node = None if stored.node is None else await self._node(stored.node)
+        start = self._view.run.started or 0.0
+        return await asyncio.to_thread(event_lines, stored, self._body[1], node, start, self._glyphs)
+
+    async def _node(self, key: int) -> Node | None:
+        numbers = self._view.shape.numbers([key])
+        found = await self._view.nodes(numbers)
+        return found.get(numbers[0]) if numbers else None
+
+    def known(self, number: int, node: Node, now: float) -> list[Line]:
+        """A node, as far as that needs no reading."""
+        facts = self._facts[1] if self._facts is not None and self._facts[0][0] == number else None
+        return node_lines(node, self._view.run, facts, now, self._glyphs)
+
+    async def node(self, number: int, node: Node, now: float) -> list[Line]:
+        """A node, with all that there is to say about it."""
+        view = self._view
+        about = (number, node.events, view.run.edges)
+        if self._facts is None or self._facts[0] != about:
+            position = view.end if view.position is None else view.position
+            history = await view.file.status_history(view.shape.keys[number], position)
+            result = await self._result(node)
+            edges = await view.file.edges(node.node_id, position)
+            needs, needs_further, feeds, feeds_further, circle = await asyncio.to_thread(_around, edges, node.node_id)
+            named = [*needs, *needs_further][:SHOWN] + [*feeds, *feeds_further][:SHOWN]
+            found = await view.nodes(await view.numbers(named))
+            around = {other.node_id: other for other in found.values()}
+            self._facts = about, NodeFacts(history, result, needs, needs_further, feeds, feeds_further, circle, around)
+        return self.known(number, node, now)
+
+    async def _result(self, node: Node) -> bytes:
+        """The event that published the node's result, the latest kind of it there is."""
+        at = next((node.results[action] for action in RESULTS if action in node.results), None)
+        found = [] if at is None else await self._view.file.events(at, at)
+        return await self._view.reader.payload(found[0].seq) if found else b""
+
+
+def _around(edges: Sequence[EdgeKey], node_id: str) -> Sequence[Sequence[str]]:
+    """What the node waits for and is waited for by; in a thread, since networkx takes long to import."""
+    if not edges:
+        return (), (), (), (), ()
+    from store.dependency import DependencyGraph
+
+    around = DependencyGraph(edges).around(node_id)
+    return around.needs, around.needs_further, around.feeds, around.feeds_further, tuple(around.circle)
