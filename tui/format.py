@@ -82,6 +82,15 @@ def moment(time: float | None, now: float) -> str:
     return then.strftime("%b %d" if then.year == today.year else "%Y-%m")
 
 
+def time_of_day(time: float, since: float) -> str:
+    """Local time of day to the second, with the date where `since` has another: `14:03:20`, `Apr 22 00:01:07`."""
+    try:
+        then, before = datetime.fromtimestamp(time), datetime.fromtimestamp(since)
+    except (ValueError, OverflowError, OSError):
+        return "?"
+    return then.strftime("%H:%M:%S" if then.date() == before.date() else "%b %d %H:%M:%S")
+
+
 def clock(time: float) -> str:
     """Local date and time to the millisecond."""
     try:

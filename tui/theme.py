@@ -4,6 +4,8 @@ A widget draws text in a *role* ("muted", "failed", "search"); a role is a compo
 theme. Nothing is told by colour alone: statuses have glyphs, and every glyph has an ASCII stand-in.
 """
 
+from math import ceil
+
 from textual.theme import Theme
 
 from store.state import Node, Run, RunStatus, Status
@@ -125,8 +127,18 @@ GLYPHS = {
     "loop": ("∞", "@"),
     "down": ("▼", "v"),
     "up": ("▲", "^"),
+    "paused": ("‖", "="),
+    "here": ("┃", "|"),
+    "pointed": ("│", "^"),
+    "idle": ("┊", "/"),
 }
 """By meaning: the glyph, one that common coding fonts have, and what stands in for it where a terminal has only ASCII."""
+
+LEVELS = ("▁▂▃▄▅▆▇█", ".:-=+*#@")
+"""How much happened, from nothing to most, and what stands in for it in ASCII."""
+
+HAPPENED = {"error": "failed", "tool": "search", "llm": "write", "plan": "think", "other": "muted"}
+"""The role of a part of a run, by what happened in it."""
 
 EVENTS: dict[str, tuple[str, str, str, str]] = {
     "run_started": ("▶", ">", "run started", "strong"),
@@ -174,6 +186,11 @@ class Glyphs:
     def __call__(self, meaning: str) -> str:
         """The glyph for a meaning of `GLYPHS`; a status that this version does not know looks like work in progress."""
         return GLYPHS.get(meaning, GLYPHS[Status.DOING])[self.ascii_only]
+
+    def level(self, share: float) -> str:
+        """How much this is of the most there is, 0.0 to 1.0; only nothing looks like nothing."""
+        levels = LEVELS[self.ascii_only]
+        return levels[ceil(max(0.0, min(share, 1.0)) * (len(levels) - 1))]
 
     def event(self, event_type: str) -> str:
         """The glyph of an event type."""

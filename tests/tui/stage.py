@@ -27,6 +27,7 @@ from store.state import Run, RunState, empty
 from store.writer import FIELD, Writer
 from tui.app import Treetop
 from tui.theme import DARK, DEFAULT_VARIABLES
+from tui.widgets.playbar import Playbar
 from tui.widgets.rows import Rows
 from tui.widgets.timeline import Timeline
 
@@ -133,6 +134,7 @@ class Feed:
 class Frame(Container):
     """Around a widget: hears what it says, even while it is being drawn, which an app does not."""
 
+    @on(Playbar.Sought)
     @on(Rows.Moved)
     @on(Rows.Selected)
     @on(Timeline.Needed)

@@ -101,7 +101,12 @@ class TestTimes:
 
     @pytest.mark.parametrize("absurd", [1e15, -1e15, 1e300])
     def test_what_no_calendar_has_is_a_question_mark(self, absurd: float) -> None:
-        assert (fmt.moment(absurd, 0.0), fmt.clock(absurd)) == ("?", "?")
+        assert (fmt.moment(absurd, 0.0), fmt.clock(absurd), fmt.time_of_day(absurd, absurd)) == ("?", "?", "?")
 
     def test_a_clock_shows_milliseconds(self) -> None:
         assert fmt.clock(at(8, 30).timestamp() + 0.0625) == "2025-04-28 08:30:00.062"
+
+    @pytest.mark.parametrize(("hours", "shown"), [(0, "23:30:00"), (0.45, "23:57:00"), (1, "Apr 29 00:30:00")])
+    def test_a_time_of_day_says_when_it_is_of_another(self, hours: float, shown: str) -> None:
+        start = at(23, 30).timestamp()
+        assert fmt.time_of_day(start + hours * 3600, start) == shown

@@ -1,5 +1,7 @@
 """Nothing is told by colour alone, and nothing needs more than ASCII."""
 
+from typing import get_args
+
 import pytest
 from rich.cells import cell_len
 from textual.theme import Theme
@@ -9,7 +11,8 @@ from store.simulator import simulate
 from store.state import Node, Run, RunStatus, Status, Step
 from tests.tui.stage import FINISHED
 from tui import theme
-from tui.theme import DARK, DEFAULT_VARIABLES, EVENTS, GLYPHS, LIGHT, ROLE_CLASSES, ROLES, Glyphs
+from tui.models.axis import Kind
+from tui.theme import DARK, DEFAULT_VARIABLES, EVENTS, GLYPHS, HAPPENED, LIGHT, ROLE_CLASSES, ROLES, Glyphs
 
 
 class TestGlyphs:
@@ -53,6 +56,24 @@ class TestGlyphs:
 
     def test_an_unknown_event_type_is_a_question_mark(self) -> None:
         assert Glyphs().event("brain_dumped") == "?"
+
+
+class TestLevels:
+    """How much happened, as a height."""
+
+    @pytest.mark.parametrize(
+        ("share", "level"), [(-1.0, "▁"), (0.0, "▁"), (1e-9, "▂"), (0.5, "▅"), (0.86, "█"), (1.0, "█"), (9.0, "█")]
+    )
+    def test_only_nothing_looks_like_nothing(self, share: float, level: str) -> None:
+        assert Glyphs().level(share) == level
+
+    def test_each_has_a_stand_in_of_its_own(self) -> None:
+        stand_ins = [Glyphs(ascii_only=True).level(step / 7) for step in range(8)]
+        assert (len(set(stand_ins)), "".join(stand_ins).isascii()) == (8, True)
+
+    @pytest.mark.parametrize("kind", get_args(Kind))
+    def test_what_happened_has_a_role(self, kind: str) -> None:
+        assert HAPPENED[kind] in ROLES
 
 
 class TestRoles:

@@ -1,0 +1,144 @@
+"""Where in a run somebody wants to go, as they type it, and which position that is. Pure.
+
+14:03:20   14:03   2026-03-09 14:03:20    the time of a clock on the wall, on the day of the run
++90   +2:30   +2m30s   +1h                so long after the start
+-30s                                      so long before where one is
+50%                                       so much of the events
+1234   1,234   #1234   event 1234         after this event
+start   end
+"""
+
+import re
+from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
+
+from tui.models.axis import Axis
+
+UNDERSTOOD = "14:03:20, +2m30s, -30s, 50%, 1234 (an event), start or end"
+"""What can be typed, by example."""
+
+
+class Clock(NamedTuple):
+    """A local time of day; without a date, on the day of the run."""
+
+    moment: time
+    day: date | None = None
+
+
+class Since(NamedTuple):
+    """Seconds after the start of the run."""
+
+    seconds: float
+
+
+class Back(NamedTuple):
+    """Seconds before the position that one is at."""
+
+    seconds: float
+
+
+class Share(NamedTuple):
+    """A part of the events, 0.0 to 1.0."""
+
+    part: float
+
+
+class Number(NamedTuple):
+    """An event, counted from 1; 0 is before the first."""
+
+    position: int
+
+
+class End(NamedTuple):
+    """After all events."""
+
+
+Target = Clock | Since | Back | Share | Number | End
+
+_PERCENT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?%", re.ASCII)
+_NUMBER = re.compile(r"(?:event ?#?|#) ?(\d[\d,_]{0,17})|(\d[\d,_]{0,17})", re.ASCII)
+_CLOCK = re.compile(r"(?:(\d{4}-\d\d-\d\d)[ t])?(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?", re.ASCII)
+_COLONS = re.compile(r"(?:(\d{1,6}):)?(\d{1,9}):([0-5]\d(?:\.\d{1,6})?)", re.ASCII)
+_UNITS = re.compile(
+    r"(?:(\d{1,9}(?:\.\d{1,9})?) ?d)? ?(?:(\d{1,9}(?:\.\d{1,9})?) ?h)? ?(?:(\d{1,9}(?:\.\d{1,9})?) ?m)?"
+    r" ?(?:(\d{1,12}(?:\.\d{1,9})?) ?s?)?",
+    re.ASCII,
+)
+
+
+def parse(text: str) -> Target:
+    """What somebody typed. Raises ValueError, saying what is understood, for anything else."""
+    said = " ".join(text.lower().split())
+    target = _parse(said)
+    if target is None:
+        raise ValueError(f"understood are {UNDERSTOOD}" if said else f"type {UNDERSTOOD}")
+    return target
+
+
+def _parse(said: str) -> Target | None:
+    if said == "start":
+        return Number(0)
+    if said == "end":
+        return End()
+    if said[:1] in ("+", "-"):
+        seconds = _seconds(said[1:].strip())
+        return None if seconds is None else Since(seconds) if said[0] == "+" else Back(seconds)
+    if match := _PERCENT.fullmatch(said):
+        return Share(float(match[1]) / 100)
+    if match := _NUMBER.fullmatch(said):
+        return Number(int((match[1] or match[2]).replace(",", "").replace("_", "")))
+    return _clock(said)
+
+
+def _seconds(said: str) -> float | None:
+    """`90`, `2:30`, `1:02:30`, `2m30s`, `1.5h`."""
+    if match := _COLONS.fullmatch(said):
+        hours, minutes, seconds = match.groups("0")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    match = _UNITS.fullmatch(said)
+    if match is None or not said:
+        return None
+    days, hours, minutes, seconds = match.groups("0")
+    return float(days) * 86_400 + float(hours) * 3600 + float(minutes) * 60 + float(seconds)
+
+
+def _clock(said: str) -> Clock | None:
+    match = _CLOCK.fullmatch(said)
+    if match is None:
+        return None
+    day, hour, minute, second, fraction = match.groups()
+    try:
+        moment = time(int(hour), int(minute), int(second or 0), int((fraction or "").ljust(6, "0")))
+        return Clock(moment, None if day is None else date.fromisoformat(day))
+    except ValueError:
+        return None
+
+
+def resolve(target: Target, axis: Axis, position: int) -> int:
+    """The position of a target, seen from the one that one is at: 0 to the end of the run, whatever was asked for."""
+    match target:
+        case Clock():
+            found = _at_clock(target, axis, position)
+        case Since(seconds):
+            found = axis.position_at(axis.start + seconds)
+        case Back(seconds):
+            found = axis.position_at(axis.time_at(position) - seconds)
+        case Share(part):
+            found = int(axis.total * part)
+        case Number(number):
+            found = number
+        case End():
+            found = axis.total
+    return max(0, min(found, axis.total))
+
+
+def _at_clock(target: Clock, axis: Axis, position: int) -> int:
+    """The last position before a time of day; the one that one is at, where the run's clock knows no days."""
+    try:
+        first, last = (datetime.fromtimestamp(moment) for moment in (axis.start, axis.end))
+        wanted = datetime.combine(target.day or first.date(), target.moment)
+        if target.day is None and wanted < first and first.date() < last.date():
+            wanted += timedelta(days=1)
+        return axis.position_at(wanted.timestamp())
+    except (ValueError, OverflowError, OSError):
+        return position
