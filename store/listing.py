@@ -30,8 +30,10 @@ MANY = 20_000
 class Listing(Protocol):
     """Events in order, by number from 0."""
 
-    complete: bool
-    """Nothing is left to be looked for."""
+    @property
+    def complete(self) -> bool:
+        """Is nothing left to be looked for?"""
+        ...
 
     def count(self, position: int) -> int:
         """How many there are up to a position of the run."""

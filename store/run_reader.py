@@ -144,9 +144,7 @@ class RunReader:
         sql = f"SELECT e.position FROM {_BY_NODE} WHERE x.node = ? AND x.n BETWEEN ? AND ?{where} ORDER BY x.n"
         return [row[0] for row in await self._rows(sql, (node, first, last, *parameters))]
 
-    async def search_nodes(
-        self, nodes: Sequence[int], match: Match, first: int, last: int
-    ) -> list[int]:
+    async def search_nodes(self, nodes: Sequence[int], match: Match, first: int, last: int) -> list[int]:
         """Of the events at the positions from `first` to `last` that name any of some nodes."""
         where, parameters = _matching(match)
         marks = ",".join("?" * len(nodes))
@@ -231,9 +229,6 @@ def _matching(match: Match) -> tuple[str, list[object]]:
         where += " AND e.failed"
     if match.words:
         pattern = match.words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        where += (
-            " AND (e.facts LIKE ? ESCAPE '\\'"
-            " OR e.type IN (SELECT key FROM event_type WHERE name LIKE ? ESCAPE '\\'))"
-        )
+        where += " AND (e.facts LIKE ? ESCAPE '\\' OR e.type IN (SELECT key FROM event_type WHERE name LIKE ? ESCAPE '\\'))"
         parameters += [f"%{pattern}%"] * 2
     return where, parameters

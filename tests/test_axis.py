@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.models.axis import Axis, Kind, Mark, mended
+from store.record import Mark
+from tui.models.axis import Axis, Kind, mended
 
 START = 1_773_064_000.0
 YEARS = 10 * 365 * 86_400.0

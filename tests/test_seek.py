@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.models.axis import Axis, Mark
+from store.record import Mark
+from tui.models.axis import Axis
 from tui.models.seek import Back, Clock, End, Number, Share, Since, Target, parse, resolve
 from tui.models.speed import REAL_TIME, SPEEDS, Speed, faster, slower
 

@@ -11,8 +11,9 @@ from textual.events import MouseEvent, MouseMove
 from textual.geometry import Region
 from textual.widgets import Input
 
+from store.record import Mark
 from tests.tui.stage import Alone, Frame, Hands, at, lines, shown, strips, until, watching
-from tui.models.axis import Axis, Mark
+from tui.models.axis import Axis
 from tui.theme import DARK, LIGHT, Glyphs
 from tui.widgets.playbar import Playbar
 

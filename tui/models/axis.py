@@ -17,6 +17,8 @@ from itertools import accumulate, compress, count, islice, pairwise
 from operator import le, mul
 from typing import Literal, NamedTuple
 
+from store.record import Mark
+
 Kind = Literal["error", "tool", "llm", "plan", "other"]
 
 IDLE_AFTER = 5.0
@@ -36,19 +38,6 @@ FOLD = 2.0
 
 FOLDS_SHARE = 1 / 4
 """Of the bar: more than that is not spent on idle stretches, however many."""
-
-
-class Mark(NamedTuple):
-    """What is known about a position: the publisher's clock in seconds since 1970, and the counts up to there."""
-
-    position: int
-    time: float
-    nodes: int = 0
-    errors: int = 0
-    llm_calls: int = 0
-    tool_calls: int = 0
-    tokens_in: int | None = None
-    tokens_out: int | None = None
 
 
 class CellData(NamedTuple):

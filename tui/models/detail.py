@@ -357,9 +357,7 @@ def _work(node: Node, run: Run, now: float) -> list[Line]:
     return lines
 
 
-def _neighbours(
-    title: str, near: Sequence[str], far: Sequence[str], facts: NodeFacts, glyphs: Glyphs
-) -> list[Line]:
+def _neighbours(title: str, near: Sequence[str], far: Sequence[str], facts: NodeFacts, glyphs: Glyphs) -> list[Line]:
     if not near and not far:
         return []
     lines = heading(f"{title} {len(near)}" + (f", and {len(far)} through them" if far else ""))

@@ -4,8 +4,7 @@ Everything is shown at one position of the run: mostly at its end, which moves o
 past. `read` brings all of the screen there at once; what the user does only says what is to be shown next.
 """
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import ClassVar, Literal
 
 from textual import events, on
@@ -85,7 +84,9 @@ class RunScreen(FedScreen):
         Binding("v", "raw", "Raw", id="run.raw", tooltip="The event as JSON, or by its kind"),
         Binding("backslash,slash", "filter", "Filter", id="run.filter", show=False, tooltip="Only events that match"),
         Binding("a", "next_active", "Next active", id="find.active", show=False, tooltip="To the next node at work"),
-        Binding("e", "error(1)", "Next error", id="find.error", show=False, tooltip="To the next node or event with errors"),
+        Binding(
+            "e", "error(1)", "Next error", id="find.error", show=False, tooltip="To the next error, in the tree or in time"
+        ),
         Binding("E", "error(-1)", "Error before", id="find.error-before", show=False, tooltip="To the error before"),
         Binding(
             "right_curly_bracket", "alike(1)", "Next alike", id="find.alike", show=False, tooltip="To the next of its kind"
@@ -97,7 +98,12 @@ class RunScreen(FedScreen):
         Binding("right_square_bracket", "step(1)", "Event", key_display="[ ]", id="travel.step", tooltip="One event on"),
         Binding("left_square_bracket", "step(-1)", "Back", id="travel.back", show=False, tooltip="One event back"),
         Binding(
-            "full_stop", "edge(1)", "Node's next", key_display=", .", id="travel.edge", tooltip="To the node's next step or status"
+            "full_stop",
+            "edge(1)",
+            "Node's next",
+            key_display=", .",
+            id="travel.edge",
+            tooltip="To the node's next step or status",
         ),
         Binding("comma", "edge(-1)", "Node's last", id="travel.edge-back", show=False, tooltip="To the one before"),
         Binding("greater_than_sign", "speed(1)", "Faster", id="travel.faster", show=False, tooltip="Play faster"),
@@ -164,18 +170,21 @@ class RunScreen(FedScreen):
         if self._deleted:
             return
         try:
-            if self._view is None:
-                self._view = View(reader, self.run_id)
-                self._events = EventList(self._view, self._timeline, self._tree)
-                self._finder = Finder(self._view, self._tree)
-                self._inspection = Inspection(self._view, self.glyphs)
-                await self._open(self._view)
-            await self._look(self._view)
+            view = self._view
+            if view is None:
+                view = View(reader, self.run_id)
+                self._events = EventList(view, self._timeline, self._tree)
+                self._finder = Finder(view, self._tree)
+                self._inspection = Inspection(view, self.glyphs)
+                await self._open(view)
+                self._view = view
+            await self._look(view)
         except RunUnknown:
             if self._node is None:
                 raise
             self._deleted = True
-            self._place(self._view.run)
+            if self._view is not None:
+                self._place(self._view.run)
 
     async def _open(self, view: View) -> None:
         """Read the run, for the first time or anew; what was selected stays so if it is still there."""
@@ -193,9 +202,9 @@ class RunScreen(FedScreen):
         before = view.run
         view.go(self._travel.position)
         placed = await view.look()
-        if placed is None:
+        while placed is None:
             await self._open(view)
-            return await self._look(view)
+            placed = await view.look()
         self._tree.place(placed.parents, placed.moves, view.horizon)
         lit = await self._follow_on(view)
         nodes = await view.nodes(self._tree.wanted())
@@ -249,7 +258,7 @@ class RunScreen(FedScreen):
         )
 
     def _now(self) -> float:
-        """The moment to count durations to: now, but the last event for the past, and for a run that ended or fell silent."""
+        """The moment to count durations to: now; in the past, and of a run that ended or is silent, the last event."""
         assert self._view is not None
         run, now = self._view.run, self.clock()
         quiet = self._travel.active or run.status != RunStatus.RUNNING or summary.silence(run, now) is not None
@@ -434,7 +443,7 @@ class RunScreen(FedScreen):
     def action_alike(self, step: int) -> None:
         self._find(self._next_alike(step))
 
-    def _find(self, search: "Coroutine[None, None, None]") -> None:
+    def _find(self, search: Coroutine[None, None, None]) -> None:
         if self._view is None:
             search.close()
         else:

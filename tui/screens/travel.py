@@ -1,18 +1,20 @@
 """Time travel: at which position of its past a run is looked at, and how that moves."""
 
 import time as clock
-from collections.abc import Sequence
 
 from store.record import Mark
 from store.view import View
 from tui.models.axis import Axis
 from tui.models.speed import REAL_TIME, Speed, faster, slower
 
-FINE = 40_000
+FINE = 20_000
 """Events up to which each is a mark of the axis; of longer runs, the checkpoints are."""
 
 PATIENCE = 1.0
 """Seconds that one waits for the next event at most; a longer pause of the run is skipped."""
+
+AGAIN = 1.0
+"""Seconds between two measurings of a run that goes on."""
 
 AT_ONCE = 5_000
 """Events that are played in one step at most."""
@@ -34,7 +36,7 @@ class Travel:
         self._share = 0.0
         """Of an event, while events are counted."""
         self._played = 0.0
-        
+        self._measured = 0.0
 
     @property
     def active(self) -> bool:
@@ -102,9 +104,10 @@ class Travel:
 
     async def measure(self, view: View) -> None:
         """Bring the axis up to what the run has now."""
-        total = self.axis.total if self.axis is not None else 0
-        if self.axis is not None and total >= view.end:
+        total, now = self.axis.total if self.axis is not None else 0, clock.monotonic()
+        if self.axis is not None and (total >= view.end or now - self._measured < AGAIN):
             return
+        self._measured = now
         marks = await self._fine(view, total) if view.end <= FINE else await self._coarse(view, total)
         if self.axis is not None:
             self.axis = self.axis.extended(marks)

@@ -1,18 +1,19 @@
 """The tree of a run: every node inside the node whose plan created it, with what it is doing right now."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from store.record import Stored
 from store.state import Node
 from tui import format as fmt
 from tui.models.columns import Cell, Column, clip, fit, pad
 from tui.models.outline import Outline, Row
 from tui.models.summary import doing, own_time
 from tui.text import clean
-from tui.theme import Glyphs, node_mark, task_name
+from tui.theme import Glyphs, event_name, node_mark, task_name
 from tui.widgets.rows import Rows
 
 COLUMNS = (
@@ -26,6 +27,13 @@ BRIEF = 56
 
 GUIDES = 0.4
 """The part of a row's width that guides may take; deeper levels are counted instead of drawn."""
+
+
+class Lit(NamedTuple):
+    """The node that the event at the position looked at is about, to be shown so."""
+
+    node: int
+    event: Stored
 
 
 class NodeTree(Rows):
@@ -57,11 +65,11 @@ class NodeTree(Rows):
     def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:
         super().__init__(glyphs, id=id)
         self._outline = Outline()
-        self._nodes: dict[int, Node] = {}
+        self._held: dict[int, Node] = {}
         """Those that are on the screen or near it, by number."""
         self._asked = False
         self._selected: int | None = None
-        self._lit: int | None = None
+        self._lit: Lit | None = None
         self.now = 0.0
         """The moment for which durations of what is going on are shown."""
 
@@ -80,7 +88,7 @@ class NodeTree(Rows):
         """Another run, by the number of the node around each node, or the same run, numbered anew."""
         self._outline = Outline()
         self._outline.load(parents)
-        self._nodes = {}
+        self._held = {}
         self._selected = 0 if parents else None
         self._settle(0)
 
@@ -112,9 +120,9 @@ class NodeTree(Rows):
             found.add(self._selected)
         return sorted(found)
 
-    def supply(self, nodes: Mapping[int, Node], now: float, lit: int | None = None) -> None:
-        """What the wanted nodes are now; `lit` is the one that the latest event was about, to be shown so."""
-        self._nodes = dict(nodes)
+    def supply(self, nodes: Mapping[int, Node], now: float, lit: Lit | None = None) -> None:
+        """What the wanted nodes are now; `lit` is the one to be shown so."""
+        self._held = dict(nodes)
         self._lit, self.now, self._asked = lit, now, False
         self.changed()
 
@@ -252,9 +260,13 @@ class NodeTree(Rows):
             self._fold()
 
     @property
-    def focus_root(self) -> int | None:
-        """The node that the view is narrowed to."""
-        return self._outline.root
+    def narrowed(self) -> str:
+        """To what the view is narrowed, in words; empty when all is shown."""
+        root = self._outline.root
+        if root is None:
+            return ""
+        node = self._held.get(root)
+        return f", narrowed to {clean(node.nid or 'root', 20) if node is not None else 'a subtree'} (u widens)"
 
     # Drawing
 
@@ -263,7 +275,7 @@ class NodeTree(Rows):
 
     def row(self, index: int, width: int) -> Iterable[Cell]:
         row = self._outline.row(index, max(int(width * GUIDES) // 2, 2))
-        node = self._nodes.get(row.node)
+        node = self._held.get(row.node)
         if node is None:
             self._need()
             yield Cell(pad(f"{self._guides(row)}{self.glyphs('leaf')} {self.glyphs('more')}", width), "guide")
@@ -302,10 +314,19 @@ class NodeTree(Rows):
             tails.append(Cell(f" {self.glyphs('error')}{node.errors + node.aborted}", "failed"))
         if row.hidden:
             tails.append(Cell(f" +{fmt.count(row.hidden)}", "muted"))
-        if node.working:
+        if self._lit is not None and self._lit.node == row.node:
+            tails.append(Cell(f" {self._news(self._lit.event)}", "lit"))
+        elif node.working:
             tails.append(Cell(f" {doing(node, self.now, brief=width < BRIEF)}", "active"))
         goal = clean(node.wording or "") or f"(not announced yet) {clean(node.node_id, 40)}"
         yield from clip([*cells, Cell(goal, goal_role)], width, tails, self.glyphs("more"))
+
+    def _news(self, stored: Stored) -> str:
+        """What just happened to a node."""
+        if stored.status is None:
+            return event_name(stored.event.type)[0]
+        old = clean(stored.old_status or "unknown", 20)
+        return f"{old} {self.glyphs('arrow')} {clean(stored.status, 20)}"
 
     def _guides(self, row: Row) -> str:
         if row.depth == 0:

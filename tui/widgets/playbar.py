@@ -57,6 +57,8 @@ class Playbar(Widget):
     speed: reactive[str] = reactive("1x")
     live: reactive[bool] = reactive(False)
     """Does the run go on?"""
+    skipped: reactive[float | None] = reactive(None)
+    """Seconds of the run in which nothing happened, that were just passed over."""
     nodes: reactive[int] = reactive(0)
     """Born up to the position."""
     tokens: reactive[tuple[int | None, int | None]] = reactive((None, None))
@@ -149,6 +151,8 @@ class Playbar(Widget):
         behind = self.total - self.position
         if self.live and behind > 0:
             pieces.append(Piece(3, f"{behind:,} behind" if brief else f"{_events(behind)} behind", "bold $warning"))
+        if self.skipped is not None:
+            pieces.append(Piece(2, f"{self._glyphs('idle')} skipped {fmt.duration(self.skipped)}", "bold $warning"))
         nodes = f"{fmt.count(self.nodes)} node{'' if self.nodes == 1 else 's'}"
         return [*pieces, Piece(5, nodes), Piece(6, f"{summary.tokens(*self.tokens)} tok")]
 

@@ -16,7 +16,12 @@ from tui.theme import Glyphs, run_mark
 
 BAR = 16
 
-PLACES = {"live": "bold reverse $success", "following": "bold reverse $accent", "deleted": "bold reverse $error"}
+PLACES = {
+    "live": "bold reverse $success",
+    "following": "bold reverse $accent",
+    "past": "bold reverse $warning",
+    "deleted": "bold reverse $error",
+}
 """How it is said where the run stands; a stored one quietly."""
 
 
@@ -31,7 +36,7 @@ class RunHeader(Widget):
     run: reactive[Run | None] = reactive(None)
     now: reactive[float] = reactive(0.0)
     place: reactive[str] = reactive("stored")
-    """`live`, `following`, `stored` or `deleted`."""
+    """`live`, `following`, `stored`, `past` or `deleted`."""
     gaps: reactive[int] = reactive(0)
     """Of how many losses this run is known to suffer."""
 

@@ -144,7 +144,6 @@ class Timeline(Rows):
             yield Cell(" ")
 
 
-
 def _nid(stored: Stored) -> str:
     """The planner's name of the node, with that of the node around it where it would say nothing alone."""
     if stored.node is None:
