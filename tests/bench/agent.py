@@ -13,15 +13,6 @@ START_MS = 1_745_800_000_000
 """When the first run began, in milliseconds since 1970."""
 
 SUBJECTS = ("the harbour", "a lighthouse", "old maps", "the tides", "winter light", "salt marshes", "ferries", "the pier")
-    "the harbour",
-    "a lighthouse",
-    "old maps",
-    "the tides",
-    "winter light",
-    "salt marshes",
-    "ferries",
-    "the north pier",
-)
 DEEDS = ("Describe", "Compare sources on", "Check the dates of", "Summarise", "Find out who wrote about", "Put a price on")
 REASONS = ("for the second chapter", "before 1900", "as sailors saw it", "in plain words", "with two examples", "once more")
 

@@ -51,14 +51,21 @@ class Figures:
         """Note one figure."""
         self.all.append(Figure(what, of, where, size, value, unit, note))
 
-    def spread(self, what: str, values: Sequence[float], *, size: int = 0, of: str = "treetop", where: str = "200x50") -> None:
-        """Note the median of these milliseconds, and their p99 where there are enough to speak of one."""
-        note = "" if values else "nothing was painted"
-        if len(values) < 50:
-            self.add(what, median(values) if values else None, "ms", size=size, of=of, where=where, note=note)
-            return
-        self.add(f"{what}, p50", median(values), "ms", size=size, of=of, where=where)
-        self.add(f"{what}, p99", percentile(values, 0.99), "ms", size=size, of=of, where=where, note=f"of {len(values)}")
+    def spread(
+        self,
+        what: str,
+        values: Sequence[float],
+        *,
+        size: int = 0,
+        of: str = "treetop",
+        where: str = "200x50",
+        tail: bool = False,
+    ) -> None:
+        """Note the median of these milliseconds, and their p99 where the tail matters."""
+        note = f"of {len(values)}" if values else "nothing was painted"
+        for part in (0.5, 0.99) if tail else (0.5,):
+            value = percentile(values, part) if values else None
+            self.add(f"{what}, p{part * 100:.0f}" if tail else what, value, "ms", size=size, of=of, where=where, note=note)
 
 
 def table(figures: Iterable[Figure]) -> str:
@@ -71,7 +78,7 @@ def table(figures: Iterable[Figure]) -> str:
     lines = [titles]
     for (what, of, where, unit), row in rows.items():
         cells = [_value(row.get(size) or (row.get(0) if size == sizes[-1] else None)) for size in sizes]
-        notes = dict.fromkeys(figure.note for figure in row.values() if figure.note)
+        notes = dict.fromkeys(row[size].note for size in sorted(row) if row[size].note)
         lines.append([what, of, where, *cells, unit, "; ".join(notes)])
     widths = [max(len(line[column]) for line in lines) for column in range(len(titles))]
     numbers = range(3, 3 + len(sizes))

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.bench.cursor import Cursor, differs
 from tests.bench.figure import Figures
 from tests.bench.headless import headless
-from tests.bench.program import SMALL, WIDE, stock, treetop, where
+from tests.bench.program import WIDE, stock, treetop, where
 from tests.bench.surface import Late, Surface
 
 TIMELINE = (
@@ -69,14 +69,18 @@ class Stored:
         for name, found in values.items():
             self.note(name, found)
 
-    async def read_timeline(self, times: int, keys: Iterable[tuple[str, str]] = TIMELINE) -> None:
-        """The timeline of the whole run: from a key to the first paint after it, and to the last."""
-        surface, keys = self._surface, list(keys)
-        for _ in range(3):  # from the node by way of what is beneath it to the run
+    async def widened(self) -> None:
+        """From the timeline of the node, by way of what is beneath it, to that of the run, and into it."""
+        surface = self._surface
+        for _ in range(3):
             if surface.holds("Timeline of the run"):
                 break
             await surface.settle("b")
         await surface.settle("3")
+
+    async def read_timeline(self, times: int, keys: Iterable[tuple[str, str]] = TIMELINE) -> None:
+        """The timeline of the whole run: from a key to the first paint after it, and to the last."""
+        surface, keys = self._surface, list(keys)
         first: dict[str, list[float]] = {name: [] for name, _ in keys}
         last: dict[str, list[float]] = {name: [] for name, _ in keys}
         for _ in range(times):
@@ -110,6 +114,7 @@ async def measure(stored: Stored, times: int) -> None:
     await stored.opened(times)
     await stored.moved()
     await stored.did([("collapse all", "-"), ("expand all", "=")], times)
+    await stored.widened()
     await stored.read_timeline(times)
 
 
@@ -118,7 +123,9 @@ async def measure_odd(path: Path, size: int, figures: Figures, shape: str, times
     async with treetop(path) as terminal:
         stored = Stored(terminal, figures, size, prefix=f"{shape}: ")
         await stored.opened(times)
-        await stored.did([("to the end", "G"), ("page up", "pageup"), ("to the start", "g"), ("page down", "pagedown")], times)
+        await stored.did(
+            [("to the end", "G"), ("page up", "pageup"), ("to the start", "g"), ("page down", "pagedown")], times
+        )
         await stored.did([("collapse all", "-"), ("expand all", "=")], times)
 
 

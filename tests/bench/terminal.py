@@ -51,16 +51,19 @@ class Terminal(Surface):
         fcntl.ioctl(self._side, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
 
     async def __aenter__(self) -> "Terminal":
+        asyncio.get_running_loop().add_reader(self._fd, self._read)
+        self._start()
+        return self
+
+    def _start(self) -> None:
         environment = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
         environment |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "TEXTUAL_ANIMATIONS": "none"}
-        asyncio.get_running_loop().add_reader(self._fd, self._read)
         self.started_at = perf_counter()
         self._process = subprocess.Popen(
             self._command, stdin=self._side, stdout=self._side, stderr=self._side, env=environment, start_new_session=True
         )
         os.close(self._side)
         self.process = Process(self._process.pid)
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
