@@ -1,0 +1,83 @@
+"""What treetop uses where nothing happens: to start, to stand there, and after it was used for long."""
+
+import asyncio
+from pathlib import Path
+
+from tests.bench.figure import Figures, median
+from tests.bench.program import WIDE, treetop
+from tests.bench.surface import Surface
+from tests.bench.terminal import Terminal
+
+BROWSED = (1, 10, 50, 100)
+"""After how many runs the memory is looked at."""
+
+
+async def measure_start(path: Path, size: int, figures: Figures, times: int) -> None:
+    """From the start of the process to the list of runs, next to an App without anything; they take turns."""
+    ours, bare, memory = list[float](), list[float](), list[float]()
+    for _ in range(times + 1):  # the first of each only warms the caches
+        async with Terminal("tests.bench.bare") as terminal:
+            bare.append(await painted(terminal))
+            await terminal.rest()
+            memory.append(terminal.process.memory)
+        async with treetop(path) as terminal:
+            ours.append((await terminal.until(terminal.shows_runs) - terminal.started_at) * 1000)
+    for name, values, of in (("treetop", ours, "treetop"), ("empty App", bare, "App")):
+        figures.add(f"start: {name}", median(values[1:]), "ms", size=size, of=of, note=f"of {times}")
+    figures.add("start: more than empty App", median(ours[1:]) - median(bare[1:]), "ms", size=size)
+    figures.add("memory, empty", median(memory), "MB", size=size, of="App")
+
+
+async def painted(terminal: Terminal) -> float:
+    """Milliseconds from the start until the last cell has a colour."""
+
+    def filled() -> bool:
+        return terminal.grid.shades(terminal.grid.width - 1)[-1].background != ""
+
+    return (await terminal.until(filled) - terminal.started_at) * 1000
+
+
+async def measure_quiet(path: Path, size: int, figures: Figures, seconds: float, kind: str) -> None:
+    """Bytes and processor time of screens on which nothing happens."""
+    async with treetop(path) as terminal:
+        await terminal.until(terminal.shows_runs)
+        await quiet(terminal, size, figures, seconds, f"quiet, list, {kind} run")
+        await terminal.act("enter", terminal.shows_tree)
+        await quiet(terminal, size, figures, seconds, f"quiet, tree, {kind} run")
+
+
+async def quiet(terminal: Terminal, size: int, figures: Figures, seconds: float, name: str) -> None:
+    """Watch an idle screen for so long."""
+    await asyncio.sleep(2.0)
+    terminal.process.mark()
+    written = terminal.written
+    await asyncio.sleep(seconds)
+    figures.add(f"{name}: written", (terminal.written - written) / seconds, "bytes/s", size=size)
+    figures.add(f"{name}: processor", terminal.process.load, "%", size=size)
+
+
+async def measure_browsing(path: Path, runs: int, figures: Figures) -> None:
+    """Memory while one run after the other is opened and left."""
+    async with treetop(path, size=WIDE) as terminal:
+        await terminal.until(terminal.shows_runs)
+        await terminal.rest()
+        after: dict[int, float] = {}
+        for number in range(1, runs + 1):
+            await look_into(terminal)
+            if number in BROWSED or number == runs:
+                after[number] = terminal.process.memory
+                figures.add(f"memory, after {number} runs", after[number], "MB")
+        if len(after) > 2:  # the first few load what all need
+            least = min(number for number in after if number > 1)
+            grown = (after[runs] - after[least]) * 1024 / (runs - least)
+            figures.add("memory, growth a run", grown, "kB", note=f"from {least} runs to {runs}")
+
+
+async def look_into(surface: Surface) -> None:
+    """Open the run under the cursor, leave it, and go to the next."""
+    await surface.act("enter", surface.shows_tree)
+    await surface.rest(0.05)
+    await surface.act("1", lambda: not surface.tree_rows())
+    await surface.rest(0.05)
+    await surface.press("j")
+    await surface.rest(0.05)
