@@ -25,7 +25,7 @@ from store.state import Edge, EdgeKey, Node, Run, empty
 
 T = TypeVar("T")
 
-EVERY = 250
+EVERY = 125
 """Events between two checkpoints: so many are folded at most to get anywhere. More of them make the file larger."""
 
 ASKED_AT_ONCE = 500

@@ -24,7 +24,7 @@ FEW = 200
 """Nodes that are asked for their events by one statement."""
 
 MANY = 20_000
-"""Events of the root of a subtree that are looked at; one with more of them is inside no other."""
+"""Events that name the root of a subtree that are looked at. Only roots of runs have more, and no other node has those."""
 
 
 class Listing(Protocol):
@@ -158,10 +158,10 @@ class SubtreeMatches(Matches):
         super().__init__(run, match, born, last, backwards)
         self._keys = keys
         self._inside = set(keys)
-        self._own: list[int] = []
-        """The positions of the events that name the root of the subtree."""
-        self._owned = 0
-        """How many of the events that name it were looked at."""
+        self._own: list[int] | None = None
+        """The positions of the events that name the root of the subtree; None: not read yet."""
+        self._end = last
+        """Up to where those are known."""
         if self.small:
             self._stretch = last + 1
 
@@ -182,9 +182,11 @@ class SubtreeMatches(Matches):
     async def _search(self, first: int, last: int) -> list[int]:
         if self.small:
             return await self._run.search_nodes(self._keys, self._match, first, last)
-        own = await self._run.search_node(self._keys[0], self._match, self._owned + 1, self._owned + MANY)
-        self._owned += MANY if len(own) == MANY else 0
-        self._own = sorted({*self._own, *own})
+        if self._own is None:
+            self._own = await self._run.search_node(self._keys[0], self._match, 1, MANY)
+        elif first > self._end and len(self._own) < MANY:
+            self._own += await self._run.search_nodes(self._keys[:1], self._match, first, last)
+        self._end = max(self._end, last)
         named = self._own[bisect_left(self._own, first) : bisect_right(self._own, last)]
         about = await self._run.search_about(self._match, first, last)
         inside = self._inside

@@ -89,8 +89,8 @@ _INSERT_MOVE = _insert("move", "run, position, n, node, before, after")
 _INSERT_EDGE = _insert("edge", f"run, {db.EDGE_FIELDS}")
 _INSERT_EVENT = _insert(
     "event",
-    "seq, run, position, type, node, time, stream, ms, number, event_id, identity, guessed, failed, old_status, status,"
-    " facts",
+    "seq, run, position, type, node, time, stream, ms, number, event_id, identity, guessed, failed, turn, old_status,"
+    " status, facts",
 )
 CLEAR = (
     "DELETE FROM node_event WHERE node IN (SELECT key FROM node WHERE run = ?)",
@@ -102,7 +102,7 @@ CLEAR = (
 )
 """What is derived from the events of a run, beside its row."""
 
-_RENUMBER_EVENT = "UPDATE event SET position = ?, node = ?, old_status = ?, status = ? WHERE seq = ?"
+_RENUMBER_EVENT = "UPDATE event SET position = ?, node = ?, turn = ?, old_status = ?, status = ? WHERE seq = ?"
 
 
 class Projection:
@@ -205,6 +205,7 @@ class Projection:
                     item.identity,
                     event.run_id is None,
                     facts.failed,
+                    _is_turn(event, transition),
                     *((None, None) if transition is None else transition[1:]),
                     encode_facts(facts).decode(),
                 )
@@ -334,7 +335,8 @@ class Projection:
                 subject = item.event.facts.subject
                 transition = transitions.get(position)
                 status = (None, None) if transition is None else transition[1:]
-                rows.append((position, None if subject is None else run.key_of(subject), *status, item.seq))
+                node = None if subject is None else run.key_of(subject)
+                rows.append((position, node, _is_turn(item.event, transition), *status, item.seq))
             self._db.executemany(_RENUMBER_EVENT, rows)
             self._write_mentions(run, items)
             size = self._db.execute(
@@ -361,3 +363,8 @@ class Projection:
             (seq, Event(event_id, name, time, None, decode_facts(name, facts))) for seq, name, time, event_id, facts in rows
         ]
         return [Arrived(seq, event, event.facts.mentions, None, StreamId(0, 0), b"", 0, 0) for seq, event in events]
+
+
+def _is_turn(event: Event, transition: Transition | None) -> bool:
+    """Does a step of the node begin or end with the event, or its status change?"""
+    return transition is not None or event.type in ("step_started", "step_finished")

@@ -47,15 +47,15 @@ class Stored(Struct, frozen=True):
     """The planner's name of the node around that one."""
 
 
-class ShapeRow(NamedTuple):
-    """All that the shape of a tree takes of a node: its key, that of the node around it, and when it was born.
+class ShapePart(NamedTuple):
+    """All that the shape of a tree takes of some nodes, in the order of birth: three lists of the same length."""
 
-    Keys ascend in the order of birth.
-    """
-
-    key: int
-    outer: int | None
-    born: int
+    keys: list[int]
+    """Ascending."""
+    outers: list[int | None]
+    """The key of the node around each."""
+    born: list[int]
+    """The position at which each was first named."""
 
 
 class MoveRow(NamedTuple):

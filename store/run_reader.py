@@ -5,11 +5,13 @@ Pages go by position or by number, first to last, both within, as many rows as a
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from store import database as db
 from store.events import Event, decode_facts
 from store.history import ASKED_AT_ONCE, batched
 from store.reader import GAP, Reader
-from store.record import GapRow, Mark, Match, MoveRow, ShapeRow, Stored
+from store.record import GapRow, Mark, Match, MoveRow, ShapePart, Stored
 from store.state import EdgeKey, Node
 
 _STORED = (
@@ -17,6 +19,8 @@ _STORED = (
     " e.failed, e.old_status, e.status, e.node, n.nid, o.nid FROM {} JOIN event_type t ON t.key = e.type"
     " JOIN run r ON r.key = e.run LEFT JOIN node n ON n.key = e.node LEFT JOIN node o ON o.key = n.outer"
 )
+_integers = msgspec.json.Decoder(list[int])
+_integers_or_none = msgspec.json.Decoder(list[int | None])
 _BY_NODE = "node_event x CROSS JOIN event e ON e.seq = x.seq"
 
 
@@ -39,10 +43,15 @@ class RunReader:
 
     # The tree
 
-    async def shape(self, after: int = 0) -> list[ShapeRow]:
-        """What the shape of the tree takes of the nodes with keys above this one, in the order of birth."""
-        sql = "SELECT key, outer, born FROM node WHERE run = ? AND key > ? ORDER BY key"
-        return await self._rows(sql, (self.key, after))  # type: ignore[return-value]  # as they are: a tree may be large
+    async def shape(self, after: int = 0) -> ShapePart:
+        """What the shape of the tree takes of the nodes with keys above this one.
+
+        As JSON from SQLite, which is three times as fast for a large tree as rows are.
+        """
+        lists = ", ".join(f"json_group_array({column})" for column in ShapePart._fields)
+        sql = f"SELECT {lists} FROM (SELECT key AS keys, outer AS outers, born FROM node WHERE run = ? AND key > ? ORDER BY key)"
+        ((keys, outers, born),) = await self._rows(sql, (self.key, after))
+        return ShapePart(_integers.decode(keys), _integers_or_none.decode(outers), _integers.decode(born))
 
     async def moves(self, after: int = 0) -> list[MoveRow]:
         """Which nodes changed their place after this position, in order. Mostly none ever does."""
@@ -115,8 +124,8 @@ class RunReader:
     async def status_history(self, node: int, position: int = 2**63 - 1) -> list[Stored]:
         """The events up to a position that changed the status of a node, given by its key, in order; at most 1,000."""
         return await self._stored(
-            _BY_NODE,
-            "x.node = ? AND e.status IS NOT NULL AND e.node = x.node AND e.position <= ? ORDER BY x.n LIMIT 1000",
+            "event e",
+            "e.node = ? AND e.turn AND e.status IS NOT NULL AND e.position <= ? ORDER BY e.position LIMIT 1000",
             node,
             position,
         )
@@ -180,11 +189,7 @@ class RunReader:
     async def boundary(self, node: int, position: int, step: int) -> int | None:
         """The next, or the previous, position at which a step of the node begins or ends, or its status changes."""
         end, beyond = ("min", ">") if step > 0 else ("max", "<")
-        types = "('node_created', 'step_started', 'step_finished')"
-        sql = (
-            f"SELECT {end}(e.position) FROM {_BY_NODE} WHERE x.node = ?1 AND e.node = ?1 AND e.position {beyond} ?2"
-            f" AND (e.status IS NOT NULL OR e.type IN (SELECT key FROM event_type WHERE name IN {types}))"
-        )
+        sql = f"SELECT {end}(position) FROM event WHERE node = ? AND turn AND position {beyond} ?"
         found: int | None = (await self._rows(sql, (node, position)))[0][0]
         return found
 

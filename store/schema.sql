@@ -78,6 +78,7 @@ CREATE TABLE event (                        -- the structure; what an agent said
     identity INTEGER NOT NULL,              -- hash of the published run_id and the event_id, to find repetitions
     guessed INTEGER NOT NULL,               -- 1: published without run_id
     failed INTEGER NOT NULL,                -- 1: it reports an error
+    turn INTEGER NOT NULL,                  -- 1: a step of its node begins or ends with it, or the node's status changes
     old_status TEXT, status TEXT,           -- the status change that it brought, as folded
     facts TEXT NOT NULL                     -- what the fold and a timeline row need of the payload, as JSON
 );
@@ -85,6 +86,7 @@ CREATE UNIQUE INDEX event_by_run ON event (run, position);
 CREATE INDEX event_by_type ON event (run, type, position);
 CREATE INDEX event_by_identity ON event (identity);
 CREATE INDEX event_failed ON event (run, position) WHERE failed;
+CREATE INDEX event_turn ON event (node, position) WHERE turn;
 CREATE INDEX event_guessed ON event (run, position) WHERE guessed;
 
 CREATE TABLE body (seq INTEGER PRIMARY KEY, crc INTEGER NOT NULL, data BLOB NOT NULL);  -- exactly as published

@@ -13,9 +13,12 @@ from typing import Self
 from store.errors import RunUnknown
 from store.history import RunHistory
 from store.reader import Reader
-from store.record import MoveRow, RunRow
+from store.record import MoveRow, RunRow, ShapePart
 from store.run_reader import RunReader
 from store.state import Node, Run
+
+MANY = 100
+"""Nodes for which it pays to list the numbers of all."""
 
 
 class Shape:
@@ -41,19 +44,15 @@ class Shape:
         """How many of the nodes were born by this position."""
         return bisect_right(self.born, position)
 
-    def extend(self, rows: Sequence[tuple[int, int | None, int]]) -> list[int]:
-        """Take in further nodes, as `RunReader.shape` gives them; gives the number of the node around each, -1 for none."""
-        if not rows:
-            return []
-        keys, outers, born = zip(*rows, strict=True)
-        first = len(self.keys)
-        self.keys += keys
-        self.born += born
-        if len(rows) < 100:
-            return [-1 if outer is None else self.number(outer) for outer in outers]
-        number_of: dict[int | None, int] = dict(zip(self.keys if first else keys, range(len(self.keys)), strict=True))
+    def extend(self, part: ShapePart) -> list[int]:
+        """Take in further nodes; gives the number of the node around each, -1 for none."""
+        self.keys += part.keys
+        self.born += part.born
+        if len(part.keys) < MANY:
+            return [-1 if outer is None else self.number(outer) for outer in part.outers]
+        number_of: dict[int | None, int] = dict(zip(self.keys, range(len(self.keys)), strict=True))
         number_of[None] = -1
-        return [number_of[outer] for outer in outers]
+        return list(map(number_of.__getitem__, part.outers))
 
 
 class Placed:
@@ -105,11 +104,11 @@ class View:
             self.row = await self.reader.find(self.run_id)
             self.run = self.row.run
             self.file = RunReader(self.reader, self.row.key)
-            rows = await self.file.shape()
+            part = await self.file.shape()
             self._moves = await self.file.moves()
         self.shape = Shape()
         self._placed_at = self.end
-        return await asyncio.to_thread(self.shape.extend, rows) if len(rows) > 5_000 else self.shape.extend(rows)
+        return self.shape.extend(part)
 
     async def close(self) -> None:
         """Let go of what the past needed."""

@@ -9,6 +9,7 @@ takes about 0.1 µs a node, everything is counted again.
 from bisect import bisect_left
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
+from itertools import compress
 
 from tui.models.fenwick import Fenwick
 from tui.models.forest import TOP, Forest
@@ -94,20 +95,21 @@ class Tally:
             self._carry_rows(node, self.below[node] if expanded else -self.below[node])
 
     def open_all(self, under: int, expanded: bool) -> None:
-        """Expand or collapse a node and all beneath it."""
-        children, kids, before = self._forest.children, self._forest.kids, self.rows(under)
-        found = [under]
+        """Expand or collapse a node and all beneath it; under the top, every node that exists."""
+        if under == TOP:
+            self.expanded[: self._forest.horizon] = bytes([expanded]) * self._forest.horizon
+            self.recount()
+            return
+        children, before, found = self._forest.children, self.rows(under), [under]
         for node in found:  # grows as it goes
             self.expanded[node] = expanded
-            if kids[node]:
+            if self.within[node]:
                 inner = children(node)
                 found += inner
                 self.below[node] = self.within[node] if expanded else len(inner)
-        for wide in list(self._sums) if under == TOP else self._sums.keys() & set(found):
-            pass
-        self.expanded[TOP] = True
-        if under != TOP:
-            self._carry_rows(under, self.rows(under) - before)
+        for wide in self._sums.keys() & set(found):
+            del self._sums[wide]
+        self._carry_rows(under, self.rows(under) - before)
 
     # Counting
 
@@ -120,15 +122,22 @@ class Tally:
         else:
             within = [(len(some) if some[-1] < horizon else bisect_left(some, horizon)) if some else 0 for some in kids]
         below = within.copy()
-        inner = [TOP]
-        for node in inner:  # grows as it goes, parents before children
-            inner += filter(kids.__getitem__, kids[node])
-        for node in inner[:0:-1]:
-            if node < horizon:
+        inner = list(compress(range(forest.total), kids))
+        missing = [0] * len(kids)  # children with children whose counts have not been added to a node yet
+        for node in inner:
+            missing[parents[node]] += 1
+        for youngest in reversed(inner):
+            node = youngest
+            while not missing[node]:
                 parent = parents[node]
-                within[parent] += within[node]
-                if expanded[node]:
-                    below[parent] += below[node]
+                missing[parent] -= 1
+                if node < horizon:
+                    within[parent] += within[node]
+                    if expanded[node]:
+                        below[parent] += below[node]
+                if parent <= youngest:
+                    break  # it has its turn
+                node = parent  # it had its turn, but was missing this one
         self.within, self.below = within, below
         self._sums.clear()
 
