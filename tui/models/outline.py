@@ -208,11 +208,12 @@ class Outline(Forest):
 
     def index(self, node: int) -> int | None:
         """The row of a node, None when an ancestor is collapsed, or the node is outside the focus or does not exist."""
+        horizon, parents, expanded, rows_before = self._horizon, self.parents, self._tally.expanded, self._tally.rows_before
         row = 0
         while node != self._root:
-            if node not in self or not self._tally.expanded[parent := self.parents[node]]:
+            if not 0 <= node < horizon or not expanded[parent := parents[node]]:
                 return None
-            row += self._tally.rows_before(node) + (parent != TOP)
+            row += rows_before(node) + (parent != TOP)
             node = parent
         return row
 
@@ -222,14 +223,15 @@ class Outline(Forest):
         self._tally.open_all(under, expanded)
 
     def _path(self, row: int) -> _Path:
-        node, path = self._root, _Path()
+        node, path, child_at = self._root, _Path(), self._tally.child_at
         if node != TOP:
             path.append(([node], 0))
             row -= 1
         while row >= 0:
-            place, row = self._tally.child_at(node, row)
-            path.append((self.kids[node], place))
-            node = self.kids[node][place]
+            place, row = child_at(node, row)
+            siblings = self.kids[node]
+            path.append((siblings, place))
+            node = siblings[place]
             row -= 1
         return path
 
