@@ -30,12 +30,6 @@ class Fenwick:
             below -= below & -below
         self._sums.append(count)
 
-    def pop(self) -> None:
-        """Drop the last count."""
-        if len(self._sums) == 1:
-            raise IndexError("there is no count to drop")
-        del self._sums[-1]
-
     def add(self, place: int, delta: int) -> None:
         """Add `delta` to the count at `place`."""
         slot = place + 1
@@ -54,7 +48,7 @@ class Fenwick:
     def find(self, total: int) -> tuple[int, int]:
         """The place whose count covers `total` (0 <= total < the sum of all), and how far into that count it lies.
 
-        Counts must be positive.
+        No count may be negative.
         """
         place, step = 0, 1 << len(self).bit_length()
         while step := step >> 1:

@@ -1,25 +1,24 @@
 """The visible rows of a growing forest, found without walking it.
 
-A tree widget that draws rows [a, b) of 100,000 must not touch the other 99,950. So every node knows how many rows its
-children take (branch.py), and a row is found by going down from the root; under a wide node a Fenwick tree over the
-children finds the one that holds it.
+A tree widget that draws rows [a, b) of 100,000 must not touch the other 99,950. So for every node the rows beneath it are
+counted (tally.py), and a row is found by going down from the root; under a wide node a Fenwick tree over the children
+finds the one that holds it.
 
-With d the depth of a node, f the fan-out along the way, and c the nodes marked since the last question about rows:
+With n the nodes there are, d the depth of a node, f the fan-out along the way, and k the nodes that a change is about:
 
-    put as last sibling, expand, collapse   O(d) at worst, O(1) beneath nodes already marked
-    put between siblings, remove            the same, and O(f) once at the next question about that parent
-    the first question after changes        O(c log f), at most O(1) a node
-    rows(a, b), index                       O(d log f), and O(1) for each row
-    expand_all, collapse_all, descendants   one pass over the subtree
+    append, move, horizon, expand, collapse  O(kd), but never more than about one O(n) pass over integers
+    load, expand_all, collapse_all           one such pass, some 20 ms for 100,000 nodes
+    rows(a, b), index                        O(d log f), and O(1) for each row
+    following, descendants                   O(d) at worst for a node, O(1) on the whole
 
-Nothing here recurses: a chain of 10,000 nodes and a fan of 50,000 are ordinary trees.
+A wide node pays O(f) once when it is asked about after all was counted again, or after one of its children has left.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import count
 from typing import NamedTuple
 
-from tui.models.branch import Branch
+from tui.models.forest import TOP, Forest
+from tui.models.tally import Tally
 
 MAX_GUIDES = 32
 """Levels of guides a row carries unless told otherwise: more than fit beside any text."""
@@ -28,7 +27,7 @@ MAX_GUIDES = 32
 class Row(NamedTuple):
     """What is needed to draw one row."""
 
-    key: str
+    node: int
     depth: int
     """Levels beneath the roots in view, which are at 0."""
     guides: tuple[bool, ...]
@@ -46,144 +45,151 @@ class Row(NamedTuple):
     """Nodes hidden beneath a collapsed node."""
 
 
-_Path = list[tuple[Sequence[Branch], int]]
-"""The way down to a row: at each depth the siblings, and the place among them."""
+_Path = list[tuple[Sequence[int], int]]
+"""The way down to a row: at each depth the siblings, those beyond the horizon included, and the place among them."""
 
 
-class Outline:
-    """A forest of keys, each expanded or collapsed, seen as a list of rows.
+class Outline(Forest):
+    """A forest whose nodes are expanded or collapsed, seen as a list of rows: `len(outline)` of them.
 
-    `len(outline)` is the number of visible rows. Roots are the children of None. A new node is expanded unless the
-    outline was made with `expanded=False`. Nodes without children remember it too: after `collapse_all`, a leaf that
-    gets its first child stays closed. A key that is not in the outline raises KeyError.
+    A new node is expanded. Nodes without children can be collapsed too: after `collapse_all`, a leaf that gets its first
+    child stays closed. Where a node is asked for, -1 may stand for what is around the roots. Changing a node that there is
+    not raises IndexError.
+
+    Nodes at or beyond the horizon do not exist: no answer tells of them. What they are in and whether they are expanded
+    is kept for when they do. A child of a node that does not exist yet is nowhere to be seen either.
     """
 
-    def __init__(self, expanded: bool = True) -> None:
-        self._expanded = expanded
-        self._top = Branch("", expanded=True)  # the parent of the roots; it takes no row
-        self._root = self._top
-        self._branches: dict[str, Branch] = {}
-        self._ticks = count()
+    def __init__(self) -> None:
+        super().__init__()
+        self._tally = Tally(self)
+        self._root = TOP
 
     # The forest
 
-    def put(self, key: str, parent: str | None, order: int) -> None:
-        """Insert a node, or move one with all that is beneath it.
-
-        Siblings are sorted by `order`, equals by the time they were put there.
+    def load(self, parents: Sequence[int]) -> None:
+        """Begin anew with these nodes, given the parent of each: all expanded, all before the horizon, no focus.
 
         Raises:
-            ValueError: the parent is the node itself or lies beneath it.
+            ValueError: a parent is no node, or a node would contain itself. The outline is empty then.
         """
-        above = self._find(parent)
-        branch = self._branches.get(key)
-        if branch is None:
-            branch = self._branches[key] = Branch(key, self._expanded)
-        elif branch.parent is above:
-            if branch.order == order:
-                return
-            above.detach(branch)
-        else:
-            _refuse_cycle(branch, above)
-            _parent(branch).detach(branch)
-        above.attach(branch, order, next(self._ticks))
+        super().__init__()
+        self._tally = Tally(self)
+        self._root = TOP
+        self.append(parents)
 
-    def remove(self, key: str) -> None:
-        """Remove a node and all that is beneath it. A focus on one of them moves to the parent of the node."""
-        branch = self._branches[key]
-        above = _parent(branch)
-        above.detach(branch)
-        for gone in branch.subtree():
-            del self._branches[gone.key]
-            gone.parent = None  # no reference cycle is left to the garbage collector
-            if gone is self._root:
-                self._root = above
+    def append(self, parents: Sequence[int]) -> None:
+        """Add nodes, given the parent of each, which may be a later one of them. A horizon at the end moves along.
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._branches
+        Raises:
+            ValueError: a parent is no node, or a node would contain itself. Nothing has changed then.
+        """
+        at_end = self.horizon == self.total
+        self._link(parents)
+        self._tally.extend(parents)
+        if at_end:
+            self.set_horizon(self.total)
 
-    def parent(self, key: str) -> str | None:
-        """The parent of a node, None for a root."""
-        return self._name(_parent(self._branches[key]))
+    def move(self, node: int, parent: int) -> None:
+        """Put a node, with all that is in it, into another one, or among the roots.
 
-    def children(self, key: str | None) -> list[str]:
-        """The children of a node in order; those of None are the roots."""
-        return [child.key for child in self._find(key).children]
+        Raises:
+            ValueError: the parent is the node itself or lies in it.
+        """
+        self._check(node)
+        before = self.parents[node]
+        if parent == before:
+            return
+        if parent != TOP:
+            self._check(parent)
+            if parent == node or node in self.ancestors(parent):
+                raise ValueError(f"node {node} cannot be in node {parent}: it would contain itself")
+        self._relink(node, parent)
+        self._tally.moved(node, before)
 
-    def next_sibling(self, key: str) -> str | None:
-        """The sibling after a node, or None."""
-        return self._sibling(key, 1)
+    def set_horizon(self, horizon: int) -> None:
+        """Let exactly the nodes numbered below this exist. A focus beyond it moves to the nearest ancestor that exists.
 
-    def previous_sibling(self, key: str) -> str | None:
-        """The sibling before a node, or None."""
-        return self._sibling(key, -1)
+        Raises:
+            ValueError: there are not so many nodes.
+        """
+        if not 0 <= horizon <= self.total:
+            raise ValueError(f"the horizon cannot be {horizon}: there are {self.total} nodes")
+        before, self._horizon = self._horizon, horizon
+        self._tally.horizon_moved(before)
+        while self._root >= horizon:
+            self._root = self.parents[self._root]
 
-    def ancestors(self, key: str) -> Iterator[str]:
-        """The nodes above a node, nearest first."""
-        branch = _parent(self._branches[key])
-        while branch is not self._top:
-            yield branch.key
-            branch = _parent(branch)
-
-    def descendants(self, key: str | None) -> Iterator[str]:
-        """The nodes beneath a node (None: all), each before its children. The forest must not change meanwhile."""
-        waiting = list(reversed(self._find(key).children))
-        while waiting:
-            branch = waiting.pop()
-            yield branch.key
-            waiting.extend(reversed(branch.children))
-
-    def size(self, key: str) -> int:
-        """The number of nodes in a subtree, its root included."""
-        self._top.settle()
-        return self._branches[key].size
+    def size(self, node: int) -> int:
+        """The number of nodes in a subtree, its root included; under -1, of all that can be seen."""
+        return self._tally.within[node] + (node != TOP)
 
     # What is open
 
-    def is_expanded(self, key: str) -> bool:
+    def is_expanded(self, node: int) -> bool:
         """Whether the children of a node, should it have any, are shown beneath it."""
-        return self._branches[key].expanded
+        self._check(node)
+        return self._tally.expanded[node] == 1
 
-    def expand(self, key: str) -> None:
+    def expand(self, node: int) -> None:
         """Show the children of a node."""
-        self._branches[key].open(True)
+        self._check(node)
+        self._tally.open(node, True)
 
-    def collapse(self, key: str) -> None:
+    def collapse(self, node: int) -> None:
         """Hide all that is beneath a node."""
-        self._branches[key].open(False)
+        self._check(node)
+        self._tally.open(node, False)
 
-    def toggle(self, key: str) -> None:
+    def toggle(self, node: int) -> None:
         """Expand a collapsed node, collapse an expanded one."""
-        branch = self._branches[key]
-        branch.open(not branch.expanded)
+        self._tally.open(node, not self.is_expanded(node))
 
-    def expand_all(self, under: str | None = None) -> None:
-        """Expand a node and all beneath it; under None, every node."""
+    def expand_all(self, under: int = TOP) -> None:
+        """Expand a node and all beneath it; under -1, every node."""
         self._open_all(under, True)
 
-    def collapse_all(self, under: str | None = None) -> None:
-        """Collapse a node and all beneath it; under None, every node."""
+    def collapse_all(self, under: int = TOP) -> None:
+        """Collapse a node and all beneath it; under -1, every node."""
         self._open_all(under, False)
 
-    def reveal(self, key: str) -> None:
+    def reveal(self, node: int) -> None:
         """Expand all ancestors of a node. The focus stays, so a node outside it stays out of view."""
-        for above in self.ancestors(key):
-            self.expand(above)
+        for ancestor in self.ancestors(node):  # nearest first: each change is carried to the next collapsed one only
+            self._tally.open(ancestor, True)
 
     # What is in view
 
     @property
-    def root(self) -> str | None:
+    def root(self) -> int | None:
         """The node whose subtree is in view, None when the whole forest is."""
-        return self._name(self._root)
+        return None if self._root == TOP else self._root
 
-    def focus(self, key: str | None) -> None:
-        """Let the rows be those of one subtree, its root at depth 0; None shows the whole forest."""
-        self._root = self._find(key)
+    def focus(self, node: int | None) -> None:
+        """Let the rows be those of one subtree, its root at depth 0; None, or -1, shows the whole forest.
+
+        Raises:
+            IndexError: the node does not exist.
+        """
+        if node is not None and node != TOP and node not in self:
+            raise IndexError(f"no node {node} among {self.horizon}")
+        self._root = TOP if node is None else node
+
+    def following(self, node: int | None, step: int = 1) -> Iterator[int]:
+        """The nodes in focus, hidden or not, in the order of the tree from a node on (`step` -1: backwards).
+
+        Goes round at the end and ends with the node itself; begins at the beginning when it is None or out of focus. The
+        forest must not change meanwhile.
+        """
+        if node is not None and node != TOP and self.leads_to(self._root, node):
+            yield from self.after(node, self._root, step)
+        for other in self.subtree(self._root, step):
+            yield other
+            if other == node:
+                return
 
     def __len__(self) -> int:
-        self._top.settle()
-        return self._root.below if self._root is self._top else self._root.rows
+        return self._tally.below[TOP] if self._root == TOP else self._tally.rows(self._root)
 
     def row(self, index: int, max_guides: int = MAX_GUIDES) -> Row:
         """One row.
@@ -198,85 +204,59 @@ class Outline:
     def rows(self, start: int, stop: int, max_guides: int = MAX_GUIDES) -> list[Row]:
         """The rows from `start` up to `stop`, as many of them as there are."""
         start, stop = max(start, 0), min(stop, len(self))
-        return _walk(self._path(start), stop - start, max_guides) if start < stop else []
+        return self._walk(self._path(start), stop - start, max_guides) if start < stop else []
 
-    def index(self, key: str) -> int | None:
-        """The row of a node, None when an ancestor is collapsed or the node lies outside the focus."""
-        self._top.settle()
-        branch = self._branches[key]
+    def index(self, node: int) -> int | None:
+        """The row of a node, None when an ancestor is collapsed, or the node is outside the focus or does not exist."""
+        horizon, parents, expanded, rows_before = self._horizon, self.parents, self._tally.expanded, self._tally.rows_before
         row = 0
-        while branch is not self._root:
-            above = branch.parent
-            if above is None or not above.expanded:
+        while node != self._root:
+            if not 0 <= node < horizon or not expanded[parent := parents[node]]:
                 return None
-            row += above.rows_before(branch) + (above is not self._top)
-            branch = above
+            row += rows_before(node) + (parent != TOP)
+            node = parent
         return row
 
+    def _open_all(self, under: int, expanded: bool) -> None:
+        if under != TOP:
+            self._check(under)
+        self._tally.open_all(under, expanded)
+
     def _path(self, row: int) -> _Path:
-        branch, path = self._root, _Path()
-        if branch is not self._top:
-            path.append(([branch], 0))
+        node, path, child_at = self._root, _Path(), self._tally.child_at
+        if node != TOP:
+            path.append(([node], 0))
             row -= 1
         while row >= 0:
-            place, row = branch.child_at(row)
-            path.append((branch.children, place))
-            branch = branch.children[place]
+            place, row = child_at(node, row)
+            siblings = self.kids[node]
+            path.append((siblings, place))
+            node = siblings[place]
             row -= 1
         return path
 
-    def _open_all(self, under: str | None, expanded: bool) -> None:
-        self._top.settle()
-        self._find(under).open_all(expanded)
-        self._top.expanded = True
-
-    def _find(self, key: str | None) -> Branch:
-        return self._top if key is None else self._branches[key]
-
-    def _name(self, branch: Branch) -> str | None:
-        return None if branch is self._top else branch.key
-
-    def _sibling(self, key: str, step: int) -> str | None:
-        branch = self._branches[key]
-        siblings = _parent(branch).children
-        place = _parent(branch).place(branch) + step
-        return siblings[place].key if 0 <= place < len(siblings) else None
-
-
-def _parent(branch: Branch) -> Branch:
-    assert branch.parent is not None, "only the top has no parent, and it has no key"
-    return branch.parent
-
-
-def _refuse_cycle(branch: Branch, above: Branch) -> None:
-    ancestor: Branch | None = above
-    while ancestor is not None:
-        if ancestor is branch:
-            raise ValueError(f"cannot put {branch.key!r} beneath {above.key!r}: it would contain itself")
-        ancestor = ancestor.parent
-
-
-def _walk(path: _Path, wanted: int, max_guides: int) -> list[Row]:
-    """The rows from the one that the path leads to, in order; `wanted` must not exceed what there is."""
-    lines = [place + 1 < len(siblings) for siblings, place in path]
-    rows: list[Row] = []
-    while True:
-        siblings, place = path[-1]
-        branch, depth = siblings[place], len(path) - 1
-        shown = branch.expanded and len(branch.children) > 0
-        guides = tuple(lines[max(1, depth - max_guides) : depth])
-        hidden = 0 if branch.expanded else branch.within
-        rows.append(Row(branch.key, depth, guides, not lines[-1], len(branch.children) > 0, shown, hidden))
-        if len(rows) == wanted:
-            return rows
-        if shown:
-            path.append((branch.children, 0))
-        else:
-            while not lines[-1]:
-                path.pop()
+    def _walk(self, path: _Path, wanted: int, max_guides: int) -> list[Row]:
+        """The rows from the one that the path leads to, in order; `wanted` must not exceed what there is."""
+        horizon, kids, within, expanded = self._horizon, self.kids, self._tally.within, self._tally.expanded
+        lines = [place + 1 < len(siblings) and siblings[place + 1] < horizon for siblings, place in path]
+        rows: list[Row] = []
+        while True:
+            siblings, place = path[-1]
+            node, depth = siblings[place], len(path) - 1
+            inner, opened = within[node], expanded[node]
+            shown = inner > 0 and opened > 0
+            guides = tuple(lines[max(1, depth - max_guides) : depth])
+            rows.append(Row(node, depth, guides, not lines[-1], inner > 0, shown, 0 if opened else inner))
+            if len(rows) == wanted:
+                return rows
+            if shown:
+                path.append((kids[node], 0))
+            else:
+                while not lines[-1]:
+                    path.pop()
+                    lines.pop()
+                siblings, place = path[-1]
+                path[-1] = (siblings, place + 1)
                 lines.pop()
             siblings, place = path[-1]
-            path[-1] = (siblings, place + 1)
-            lines.pop()
-        siblings, place = path[-1]
-        lines.append(place + 1 < len(siblings))
+            lines.append(place + 1 < len(siblings) and siblings[place + 1] < horizon)
