@@ -1,21 +1,23 @@
 """The outline of a forest: what is shown as which row (the laws are in test_outline_laws.py)."""
 
+from collections.abc import Sequence
+from itertools import islice
+
 import pytest
 
 from tui.models.outline import Outline, Row
 
+BOOK, PLAN, WRITE, SEARCH, OUTLINE, ONE, TWO = range(7)
 
-def outline(*lines: str, expanded: bool = True) -> Outline:
-    """An outline of lines such as "parent/key", in that order."""
-    made = Outline(expanded)
-    for order, line in enumerate(lines):
-        parent, _, key = line.rpartition("/")
-        made.put(key, parent or None, order)
+
+def outline(parents: Sequence[int]) -> Outline:
+    made = Outline()
+    made.load(parents)
     return made
 
 
-def keys(seen: Outline) -> list[str]:
-    return [row.key for row in seen.rows(0, len(seen))]
+def nodes(seen: Outline) -> list[int]:
+    return [row.node for row in seen.rows(0, len(seen))]
 
 
 def picture(seen: Outline) -> list[str]:
@@ -26,177 +28,264 @@ def picture(seen: Outline) -> list[str]:
 def drawn(row: Row) -> str:
     guides = "".join("│ " if line else "  " for line in row.guides)
     elbow = "" if row.depth == 0 else "└╴" if row.last else "├╴"
-    return guides + elbow + row.key
+    return f"{guides}{elbow}{row.node}"
 
 
 @pytest.fixture
 def book() -> Outline:
-    return outline("book", "book/plan", "plan/search", "plan/outline", "book/write", "write/one", "write/two")
+    return outline([-1, BOOK, BOOK, PLAN, PLAN, WRITE, WRITE])
+
+
+# Rows
 
 
 def test_rows_are_drawn_with_guides(book: Outline) -> None:
     assert picture(book) == [
-        "book",
-        "├╴plan",
-        "│ ├╴search",
-        "│ └╴outline",
-        "└╴write",
-        "  ├╴one",
-        "  └╴two",
+        "0",
+        "├╴1",
+        "│ ├╴3",
+        "│ └╴4",
+        "└╴2",
+        "  ├╴5",
+        "  └╴6",
     ]
 
 
 def test_a_collapsed_node_says_how_much_it_hides(book: Outline) -> None:
-    book.collapse("plan")
-    assert keys(book) == ["book", "plan", "write", "one", "two"]
-    assert book.row(1) == Row("plan", 1, (), last=False, expandable=True, expanded=False, hidden=2)
-    assert book.row(2) == Row("write", 1, (), last=True, expandable=True, expanded=True, hidden=0)
-    assert book.row(3) == Row("one", 2, (False,), last=False, expandable=False, expanded=False, hidden=0)
+    book.collapse(PLAN)
+    assert nodes(book) == [BOOK, PLAN, WRITE, ONE, TWO]
+    assert book.row(1) == Row(PLAN, 1, (), last=False, expandable=True, expanded=False, hidden=2)
+    assert book.row(2) == Row(WRITE, 1, (), last=True, expandable=True, expanded=True, hidden=0)
+    assert book.row(3) == Row(ONE, 2, (False,), last=False, expandable=False, expanded=False, hidden=0)
 
 
 def test_a_node_opened_again_shows_what_was_open_before(book: Outline) -> None:
-    before = keys(book)
-    book.collapse("plan")
-    book.toggle("book")
-    assert keys(book) == ["book"]
-    book.toggle("book")
-    book.expand("plan")
-    assert keys(book) == before
+    before = nodes(book)
+    book.collapse(PLAN)
+    book.toggle(BOOK)
+    assert nodes(book) == [BOOK]
+    book.toggle(BOOK)
+    book.expand(PLAN)
+    assert nodes(book) == before
 
 
 def test_an_index_is_the_row_of_a_node(book: Outline) -> None:
-    assert book.index("outline") == 3
-    book.collapse("plan")
-    assert book.index("outline") is None
-    assert book.index("write") == 2
+    assert book.index(OUTLINE) == 3
+    book.collapse(PLAN)
+    assert book.index(OUTLINE) is None
+    assert book.index(WRITE) == 2
 
 
 def test_reveal_opens_the_way_to_a_node(book: Outline) -> None:
     book.collapse_all()
-    book.reveal("two")
-    assert keys(book) == ["book", "plan", "write", "one", "two"]
+    book.reveal(TWO)
+    assert nodes(book) == [BOOK, PLAN, WRITE, ONE, TWO]
 
 
-def test_focus_makes_a_subtree_the_whole(book: Outline) -> None:
-    book.focus("write")
-    assert book.root == "write"
-    assert picture(book) == ["write", "├╴one", "└╴two"]
-    assert book.index("two") == 2
-    assert book.index("book") is None
-    book.focus(None)
-    assert len(book) == 7
+def test_guides_show_the_nearest_levels_only() -> None:
+    seen = outline([-1, 0, 0, 1, 3, 4])
+    assert [row.guides for row in seen.rows(0, 5)] == [(), (), (True,), (True, False), (True, False, False)]
+    assert [row.guides for row in seen.rows(0, 5, max_guides=1)] == [(), (), (True,), (False,), (False,)]
+    assert seen.row(4, max_guides=0).guides == ()
 
 
-def test_focus_moves_up_when_its_node_is_removed(book: Outline) -> None:
-    book.focus("one")
-    book.remove("write")
-    assert book.root == "book"
-    book.remove("book")
-    assert book.root is None
-    assert len(book) == 0
-
-
-def test_a_placeholder_gets_its_parent_later() -> None:
-    seen = outline("unheard", "unheard/child", "root")
-    seen.put("unheard", "root", 9)
-    assert picture(seen) == ["root", "└╴unheard", "  └╴child"]
-    assert list(seen.ancestors("child")) == ["unheard", "root"]
-
-
-def test_a_subtree_moves_before_anyone_asked_how_large_it_is() -> None:
-    seen = outline("shallow", "shallow/grown", "deep", "deep/deeper", "deeper/deepest")
-    assert len(seen) == 5
-    seen.put("new", "grown", 0)
-    seen.put("newer", "new", 0)
-    seen.put("grown", "deepest", 0)
-    assert keys(seen) == ["shallow", "deep", "deeper", "deepest", "grown", "new", "newer"]
-    assert (seen.size("deep"), seen.size("shallow")) == (6, 1)
-
-
-def test_siblings_are_sorted_by_order_then_by_arrival() -> None:
-    seen = Outline()
-    for key, order in (("c", 5), ("a", 1), ("d", 5), ("b", 3)):
-        seen.put(key, None, order)
-    assert keys(seen) == ["a", "b", "c", "d"]
-    seen.put("a", None, 5)
-    assert keys(seen) == ["b", "c", "d", "a"]
-    seen.put("c", None, 5)
-    assert keys(seen) == ["b", "c", "d", "a"], "putting a node where it is changes nothing"
-
-
-def test_a_node_cannot_be_put_beneath_itself(book: Outline) -> None:
-    before = keys(book)
-    with pytest.raises(ValueError, match="'book' beneath 'one'"):
-        book.put("book", "one", 0)
-    with pytest.raises(ValueError, match="contain itself"):
-        book.put("book", "book", 0)
-    assert keys(book) == before
-
-
-def test_what_is_not_there_is_refused(book: Outline) -> None:
-    with pytest.raises(KeyError):
-        book.put("three", "nobody", 0)
-    assert "three" not in book
-    with pytest.raises(KeyError):
-        book.collapse("nobody")
+def test_rows_that_are_not_there(book: Outline) -> None:
     with pytest.raises(IndexError, match="no row 7 among 7"):
         book.row(7)
     assert book.rows(5, 99) == book.rows(5, 7)
     assert book.rows(99, 100) == []
 
 
-def test_new_nodes_may_begin_collapsed() -> None:
-    seen = outline("root", "root/child", expanded=False)
-    assert keys(seen) == ["root"]
-    seen.expand("root")
-    assert keys(seen) == ["root", "child"]
+# The focus
+
+
+def test_focus_makes_a_subtree_the_whole(book: Outline) -> None:
+    book.focus(WRITE)
+    assert book.root == WRITE
+    assert picture(book) == ["2", "├╴5", "└╴6"]
+    assert book.index(TWO) == 2
+    assert book.index(BOOK) is None
+    book.focus(None)
+    assert len(book) == 7
+
+
+def test_following_goes_round_and_ends_where_it_began(book: Outline) -> None:
+    book.collapse(PLAN)
+    assert list(book.following(OUTLINE)) == [WRITE, ONE, TWO, BOOK, PLAN, SEARCH, OUTLINE]
+    assert list(book.following(OUTLINE, -1)) == [SEARCH, PLAN, BOOK, TWO, ONE, WRITE, OUTLINE]
+    book.focus(WRITE)
+    assert list(book.following(ONE)) == [TWO, WRITE, ONE]
+    assert list(book.following(WRITE, -1)) == [TWO, ONE, WRITE]
+    assert list(book.following(OUTLINE)) == [WRITE, ONE, TWO], "from the beginning, as the node is not in focus"
+    assert list(book.following(None, -1)) == [TWO, ONE, WRITE]
+
+
+# Growth
+
+
+def test_nodes_are_born_into_others(book: Outline) -> None:
+    book.append([ONE, PLAN, -1])
+    assert picture(book) == ["0", "├╴1", "│ ├╴3", "│ ├╴4", "│ └╴8", "└╴2", "  ├╴5", "  │ └╴7", "  └╴6", "9"]
+
+
+def test_a_node_may_be_mentioned_before_the_one_around_it() -> None:
+    seen = outline([-1, 2, 0, 4, 2])
+    assert picture(seen) == ["0", "└╴2", "  ├╴1", "  └╴4", "    └╴3"]
+    seen.append([6, 3])
+    assert picture(seen)[-2:] == ["      └╴6", "        └╴5"]
+
+
+def test_a_placeholder_gets_its_parent_later() -> None:
+    seen = outline([-1, 0, -1])
+    seen.move(0, 2)
+    assert picture(seen) == ["2", "└╴0", "  └╴1"]
+    assert list(seen.ancestors(1)) == [0, 2]
+    seen.move(0, -1)
+    assert picture(seen) == ["0", "└╴1", "2"]
+
+
+def test_a_subtree_moves_with_all_that_grew_in_it() -> None:
+    seen = outline([-1, 0, -1, 2, 3])
+    seen.append([1, 5])
+    seen.move(1, 4)
+    assert nodes(seen) == [0, 2, 3, 4, 1, 5, 6]
+    assert (seen.size(2), seen.size(0), seen.size(-1)) == (6, 1, 7)
 
 
 def test_a_leaf_collapsed_with_the_rest_stays_closed_when_it_grows(book: Outline) -> None:
-    book.collapse_all("write")
-    book.put("scene", "two", 0)
-    book.expand("write")
-    assert keys(book)[-3:] == ["write", "one", "two"]
+    book.collapse_all(WRITE)
+    book.append([TWO])
+    book.expand(WRITE)
+    assert nodes(book)[-3:] == [WRITE, ONE, TWO]
     assert book.row(6).hidden == 1
 
 
-def test_guides_show_the_nearest_levels_only() -> None:
-    seen = outline("0", "0/1", "0/later", "1/2", "2/3", "3/4")
-    assert [row.guides for row in seen.rows(0, 5)] == [(), (), (True,), (True, False), (True, False, False)]
-    assert [row.guides for row in seen.rows(0, 5, max_guides=1)] == [(), (), (True,), (False,), (False,)]
-    assert seen.row(4, max_guides=0).guides == ()
+def test_a_node_cannot_be_in_itself(book: Outline) -> None:
+    before = nodes(book)
+    with pytest.raises(ValueError, match="node 0 cannot be in node 5: it would contain itself"):
+        book.move(BOOK, ONE)
+    with pytest.raises(ValueError, match="contain itself"):
+        book.move(BOOK, BOOK)
+    with pytest.raises(ValueError, match="contain itself"):
+        book.append([BOOK, 9, 8])
+    assert nodes(book) == before
+    with pytest.raises(ValueError, match="contain itself"):
+        book.load([-1, 1])
+    assert len(book) == book.total == 0
+
+
+def test_what_is_not_there_is_refused(book: Outline) -> None:
+    for parents in ([8], [-2], [0, 99]):
+        with pytest.raises(ValueError, match="a parent is none of the nodes"):
+            book.append(parents)
+    assert book.total == 7
+    with pytest.raises(ValueError, match="there are 7 nodes"):
+        book.set_horizon(8)
+    with pytest.raises(IndexError, match="no node 7 among 7"):
+        book.collapse(7)
+    with pytest.raises(IndexError, match="no node -1 among 7"):
+        book.toggle(-1)
+    with pytest.raises(IndexError, match="no node 7 among 7"):
+        book.focus(7)
+
+
+# Time
+
+
+def test_in_the_past_later_nodes_do_not_exist(book: Outline) -> None:
+    book.set_horizon(4)
+    assert picture(book) == ["0", "├╴1", "│ └╴3", "└╴2"]
+    assert not book.row(3).expandable
+    assert (book.size(PLAN), book.children(PLAN), book.next_sibling(SEARCH)) == (2, [SEARCH], None)
+    assert OUTLINE not in book
+    assert book.index(OUTLINE) is None
+    assert list(book.descendants(-1)) == [BOOK, PLAN, SEARCH, WRITE]
+    book.set_horizon(7)
+    assert len(book) == 7
+
+
+def test_who_looks_at_the_past_is_not_disturbed_by_growth(book: Outline) -> None:
+    book.set_horizon(4)
+    before = picture(book)
+    book.append([SEARCH, -1])
+    assert (picture(book), book.horizon, book.total) == (before, 4, 9)
+    book.set_horizon(9)
+    assert nodes(book) == [BOOK, PLAN, SEARCH, 7, OUTLINE, WRITE, ONE, TWO, 8]
+    book.append([8])
+    assert book.horizon == 10
+
+
+def test_the_focus_moves_to_what_exists(book: Outline) -> None:
+    book.focus(TWO)
+    book.set_horizon(3)
+    assert book.root == WRITE
+    book.set_horizon(0)
+    assert book.root is None
+    assert len(book) == 0
+
+
+def test_what_was_collapsed_is_so_whenever_one_comes_back(book: Outline) -> None:
+    book.collapse(WRITE)
+    book.set_horizon(2)
+    book.set_horizon(7)
+    assert nodes(book) == [BOOK, PLAN, SEARCH, OUTLINE, WRITE]
+
+
+def test_nothing_leads_to_the_child_of_a_node_that_does_not_exist_yet() -> None:
+    seen = outline([-1, 3, 1, 0])
+    seen.set_horizon(3)
+    assert nodes(seen) == [0]
+    assert seen.index(2) is None
+    seen.set_horizon(4)
+    assert nodes(seen) == [0, 3, 1, 2]
+
+
+# Extremes
 
 
 def test_fifty_thousand_siblings() -> None:
-    seen = outline("root", *(f"root/{number}" for number in range(50_000)), "0/deep")
+    seen = outline([-1, *([0] * 50_000), 1])
     assert len(seen) == 50_002
-    assert seen.row(25_002).key == "25000"
-    assert seen.index("25000") == 25_002
-    seen.remove("25000")
-    seen.put("between", "root", 25_001)
-    assert [row.key for row in seen.rows(25_001, 25_004)] == ["24999", "between", "25001"]
-    seen.put("newest", "root", 99_999)
-    assert seen.index("newest") == len(seen) - 1
-    seen.collapse("0")
-    assert seen.index("newest") == len(seen) - 1 == 50_001
-    assert seen.next_sibling("newest") is None
-    assert seen.previous_sibling("newest") == "49999"
+    assert seen.row(25_002).node == 25_001
+    assert seen.index(25_001) == 25_002
+    seen.move(25_001, 1)
+    assert [row.node for row in seen.rows(25_002, 25_005)] == [25_000, 25_002, 25_003]
+    seen.append([0])
+    assert seen.index(50_002) == len(seen) - 1
+    seen.collapse(1)
+    assert seen.index(50_002) == len(seen) - 1 == 50_000
+    assert seen.next_sibling(50_002) is None
+    assert seen.previous_sibling(50_002) == 50_000
+    seen.set_horizon(40_000)
+    assert seen.row(len(seen) - 1).last
+    assert list(islice(seen.following(1), 2)) == [25_001, 2]
+
+
+def test_roots_that_turn_out_to_be_the_last_of_many_siblings() -> None:
+    seen = outline([-1, *([0] * 100), -1, -1, -1])
+    assert seen.row(50).node == 50, "asked now, so that there are sums to keep right"
+    for moved in (101, 102, 103):
+        seen.move(moved, 0)
+    assert [seen.row(row).node for row in range(104)] == list(range(104))
+    assert [seen.index(node) for node in range(104)] == list(range(104))
 
 
 def test_a_chain_of_ten_thousand() -> None:
     depth = 10_000
-    seen = outline("0", *(f"{above}/{above + 1}" for above in range(depth - 1)))
-    bottom = str(depth - 1)
-    assert len(seen) == seen.size("0") == depth
+    seen = outline(range(-1, depth - 1))
+    bottom = depth - 1
+    assert len(seen) == seen.size(0) == depth
     assert seen.row(depth - 1)[:3] == (bottom, depth - 1, (False,) * 32)
     assert seen.index(bottom) == depth - 1
-    assert next(seen.ancestors(bottom)) == str(depth - 2)
+    assert next(seen.ancestors(bottom)) == depth - 2
     with pytest.raises(ValueError, match="contain itself"):
-        seen.put("0", bottom, 0)
+        seen.move(0, bottom)
     seen.collapse_all()
     assert len(seen) == 1
     seen.reveal(bottom)
     assert len(seen) == depth
-    assert sum(1 for _ in seen.descendants("0")) == depth - 1
-    seen.remove("1")
-    assert keys(seen) == ["0"]
+    assert sum(1 for _ in seen.descendants(0)) == depth - 1
+    assert next(seen.following(bottom)) == 0
+    assert next(seen.following(0, -1)) == bottom
+    seen.move(1, -1)
+    assert (seen.size(0), seen.size(1)) == (1, depth - 1)

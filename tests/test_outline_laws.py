@@ -1,70 +1,86 @@
 """The law of the outline: whatever is done to it, its answers are those worked out from scratch."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tui.models import branch
+from tui.models import tally
 from tui.models.outline import Outline, Row
-
-
-@dataclass(eq=False)
-class Entry:
-    """What the oracle remembers of a node."""
-
-    key: str
-    parent: str | None
-    order: int
-    tick: int
-    expanded: bool
 
 
 class Oracle:
     """The same forest, with every answer worked out from scratch."""
 
     def __init__(self) -> None:
-        self.entries: dict[str, Entry] = {}
-        self.root: str | None = None
+        self.parents: list[int] = []
+        self.expanded: list[bool] = []
+        self.horizon = 0
+        self.root = -1
 
-    def children(self, key: str | None) -> list[Entry]:
-        found = [entry for entry in self.entries.values() if entry.parent == key]
-        return sorted(found, key=lambda entry: (entry.order, entry.tick))
+    def append(self, parents: list[int]) -> None:
+        if self.horizon == len(self.parents):
+            self.horizon += len(parents)
+        self.parents += parents
+        self.expanded += [True] * len(parents)
 
-    def beneath(self, key: str | None) -> Iterator[Entry]:
-        for child in self.children(key):
+    def children(self, node: int) -> list[int]:
+        return [child for child in range(self.horizon) if self.parents[child] == node]
+
+    def beneath(self, node: int) -> Iterator[int]:
+        for child in self.children(node):
             yield child
-            yield from self.beneath(child.key)
+            yield from self.beneath(child)
 
-    def above(self, key: str) -> Iterator[str]:
-        while (parent := self.entries[key].parent) is not None:
-            yield parent
-            key = parent
+    def above(self, node: int) -> Iterator[int]:
+        while (node := self.parents[node]) != -1:
+            yield node
+
+    def scope(self) -> list[int]:
+        return [*([] if self.root == -1 else [self.root]), *self.beneath(self.root)]
 
     def rows(self, max_guides: int) -> list[Row]:
-        if self.root is not None:
-            return self.rows_of(self.entries[self.root], (), True, max_guides)
-        roots = self.children(None)
-        return [row for root in roots for row in self.rows_of(root, (), root is roots[-1], max_guides)]
+        if self.root != -1:
+            return self.rows_of(self.root, (), True, max_guides)
+        roots = self.children(-1)
+        return [row for root in roots for row in self.rows_of(root, (), root == roots[-1], max_guides)]
 
-    def rows_of(self, entry: Entry, lines: tuple[bool, ...], last: bool, max_guides: int) -> list[Row]:
+    def rows_of(self, node: int, lines: tuple[bool, ...], last: bool, max_guides: int) -> list[Row]:
         """The rows of a subtree; `lines` says for each ancestor in view whether a sibling follows."""
-        children = self.children(entry.key)
-        shown = entry.expanded and bool(children)
-        hidden = 0 if entry.expanded else len(list(self.beneath(entry.key)))
+        children = self.children(node)
+        shown = self.expanded[node] and bool(children)
+        hidden = 0 if self.expanded[node] else len(list(self.beneath(node)))
         guides = lines[1:][-max_guides:] if max_guides else ()
-        found = [Row(entry.key, len(lines), guides, last, bool(children), shown, hidden)]
+        found = [Row(node, len(lines), guides, last, bool(children), shown, hidden)]
         for child in children if shown else ():
-            found += self.rows_of(child, (*lines, not last), child is children[-1], max_guides)
+            found += self.rows_of(child, (*lines, not last), child == children[-1], max_guides)
         return found
 
 
-KEYS = [f"n{number}" for number in range(12)]
-some_key = st.sampled_from(KEYS)
-some_key_or_none = st.none() | some_key
+def contains_itself(parents: list[int]) -> bool:
+    """Whether following the parents from some node leads round."""
+    for start in range(len(parents)):
+        node = start
+        for _ in parents:
+            node = parents[node] if node != -1 else -1
+        if node != -1:
+            return True
+    return False
+
+
+@st.composite
+def some_parents(draw: st.DrawFn) -> list[int]:
+    """The parents of up to a dozen nodes, of which some were mentioned before the one around them."""
+    count = draw(st.integers(0, 12))
+    parents = draw(
+        st.lists(st.integers(-1, min(1, count - 1)) | st.integers(-1, count - 1), min_size=count, max_size=count)
+    )
+    for node, parent in enumerate(parents):
+        if contains_itself(parents):
+            parents[node] = min(parent, node - 1)
+    return parents
 
 
 class AnyUse(RuleBasedStateMachine):
@@ -73,83 +89,100 @@ class AnyUse(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(branch, "WIDE", 2)  # so that small trees have Fenwick trees too
+        self.patch.setattr(tally, "WIDE", 2)  # so that small trees have Fenwick trees too
         self.outline = Outline()
         self.oracle = Oracle()
-        self.ticks = 0
         self.asked_always = False
 
-    @initialize(asked_always=st.booleans(), corrected=st.booleans())
-    def begin(self, asked_always: bool, corrected: bool) -> None:
-        """Changes are counted one by one or many at once; Fenwick trees are corrected or made anew."""
+    @initialize(parents=some_parents(), asked_always=st.booleans(), at_least=st.sampled_from([0, 3, tally.AT_LEAST]))
+    def begin(self, parents: list[int], asked_always: bool, at_least: int) -> None:
+        """Changes are carried up or all is counted again; Fenwick trees are corrected or made anew."""
         self.asked_always = asked_always
-        self.patch.setattr(branch, "MANY", 1 if corrected else branch.MANY)
+        self.patch.setattr(tally, "AT_LEAST", at_least)
+        self.outline.load(parents)
+        self.oracle.append(parents)
 
     def teardown(self) -> None:
         self.patch.undo()
 
-    def knows(self, key: str | None) -> bool:
-        return key is None or key in self.oracle.entries
+    @property
+    def total(self) -> int:
+        return len(self.oracle.parents)
 
-    @rule(key=some_key, parent=some_key_or_none, order=st.integers(0, 6))
-    def put(self, key: str, parent: str | None, order: int) -> None:
-        if not self.knows(parent):
-            with pytest.raises(KeyError):
-                self.outline.put(key, parent, order)
-            return
-        known = self.oracle.entries.get(key)
-        if known and parent is not None and key in (parent, *self.oracle.above(parent)):
+    def some_node(self, data: st.DataObject, least: int = 0) -> int:
+        """Often one of the first, so that there are wide nodes."""
+        return data.draw(st.integers(least, min(1, self.total - 1)) | st.integers(least, self.total - 1))
+
+    # Changes
+
+    @rule(data=st.data(), count=st.integers(0, 4), together=st.booleans())
+    def append(self, data: st.DataObject, count: int, together: bool) -> None:
+        parent = st.just(self.some_node(data, -1)) if together else st.integers(-1, self.total + count - 1)
+        parents = data.draw(st.lists(parent, min_size=count, max_size=count))
+        if contains_itself([*self.oracle.parents, *parents]):
             with pytest.raises(ValueError, match="contain itself"):
-                self.outline.put(key, parent, order)
+                self.outline.append(parents)
             return
-        self.outline.put(key, parent, order)
-        if known is None or (known.parent, known.order) != (parent, order):
-            self.ticks += 1
-            self.oracle.entries[key] = Entry(key, parent, order, self.ticks, known.expanded if known else True)
+        self.outline.append(parents)
+        self.oracle.append(parents)
 
-    @rule(parent=some_key_or_none)
-    def append_all_others(self, parent: str | None) -> None:
-        for key in KEYS:
-            if self.knows(parent) and not self.knows(key):
-                self.put(key, parent, 7)
+    @rule(again=st.just([]) | some_parents())
+    def load(self, again: list[int]) -> None:
+        """Mostly the same nodes; in any case all are expanded and in view."""
+        parents = again or list(self.oracle.parents)
+        self.outline.load(parents)
+        self.oracle = Oracle()
+        self.oracle.append(parents)
 
-    @precondition(lambda self: self.oracle.entries)
+    @precondition(lambda self: self.total)
     @rule(data=st.data())
-    def remove(self, data: st.DataObject) -> None:
-        key = data.draw(st.sampled_from(list(self.oracle.entries)))
-        gone = {key, *(entry.key for entry in self.oracle.beneath(key))}
-        if self.oracle.root in gone:
-            self.oracle.root = self.oracle.entries[key].parent
-        self.outline.remove(key)
-        for name in gone:
-            del self.oracle.entries[name]
+    def move(self, data: st.DataObject) -> None:
+        node, parent = self.some_node(data), self.some_node(data, -1)
+        moved = list(self.oracle.parents)
+        moved[node] = parent
+        if contains_itself(moved):
+            with pytest.raises(ValueError, match="contain itself"):
+                self.outline.move(node, parent)
+            return
+        self.outline.move(node, parent)
+        self.oracle.parents = moved
 
-    @precondition(lambda self: self.oracle.entries)
+    @rule(data=st.data())
+    def set_horizon(self, data: st.DataObject) -> None:
+        self.oracle.horizon = data.draw(st.integers(0, self.total))
+        self.outline.set_horizon(self.oracle.horizon)
+        while self.oracle.root >= self.oracle.horizon:
+            self.oracle.root = self.oracle.parents[self.oracle.root]
+
+    @precondition(lambda self: self.total)
     @rule(data=st.data(), how=st.sampled_from(["expand", "collapse", "toggle"]))
     def open_or_close(self, data: st.DataObject, how: str) -> None:
-        entry = data.draw(st.sampled_from(list(self.oracle.entries.values())))
-        getattr(self.outline, how)(entry.key)
-        entry.expanded = not entry.expanded if how == "toggle" else how == "expand"
+        node = self.some_node(data)
+        getattr(self.outline, how)(node)
+        self.oracle.expanded[node] = not self.oracle.expanded[node] if how == "toggle" else how == "expand"
 
-    @rule(under=some_key_or_none, expanded=st.booleans())
-    def open_or_close_all(self, under: str | None, expanded: bool) -> None:
-        if self.knows(under):
-            (self.outline.expand_all if expanded else self.outline.collapse_all)(under)
-            for entry in [*self.oracle.beneath(under), *(self.oracle.entries[key] for key in [under] if key)]:
-                entry.expanded = expanded
+    @rule(data=st.data(), expanded=st.booleans())
+    def open_or_close_all(self, data: st.DataObject, expanded: bool) -> None:
+        under = self.some_node(data, -1)
+        (self.outline.expand_all if expanded else self.outline.collapse_all)(under)
+        for node in range(self.oracle.horizon) if under == -1 else [under, *self.oracle.beneath(under)]:
+            self.oracle.expanded[node] = expanded
 
-    @rule(key=some_key)
-    def reveal(self, key: str) -> None:
-        if self.knows(key):
-            self.outline.reveal(key)
-            for above in self.oracle.above(key):
-                self.oracle.entries[above].expanded = True
+    @precondition(lambda self: self.total)
+    @rule(data=st.data())
+    def reveal(self, data: st.DataObject) -> None:
+        node = self.some_node(data)
+        self.outline.reveal(node)
+        for above in self.oracle.above(node):
+            self.oracle.expanded[above] = True
 
-    @rule(key=some_key_or_none)
-    def focus(self, key: str | None) -> None:
-        if self.knows(key):
-            self.outline.focus(key)
-            self.oracle.root = key
+    @rule(data=st.data())
+    def focus(self, data: st.DataObject) -> None:
+        node = data.draw(st.integers(-1, self.oracle.horizon - 1))
+        self.outline.focus(node)
+        self.oracle.root = node
+
+    # Answers
 
     @rule(start=st.integers(-2, 14), stop=st.integers(-2, 14), max_guides=st.integers(0, 3))
     def some_rows(self, start: int, stop: int, max_guides: int) -> None:
@@ -161,31 +194,40 @@ class AnyUse(RuleBasedStateMachine):
         assert len(self.outline) == len(rows)
         assert self.outline.rows(0, len(rows)) == rows
         assert [self.outline.row(place) for place in range(len(rows))] == rows
-        places = {row.key: place for place, row in enumerate(rows)}
-        assert {key: self.outline.index(key) for key in self.oracle.entries} == {
-            key: places.get(key) for key in self.oracle.entries
-        }
-        for key in self.oracle.entries:
-            assert self.outline.size(key) == 1 + len(list(self.oracle.beneath(key)))
+        places = {row.node: place for place, row in enumerate(rows)}
+        assert [self.outline.index(node) for node in range(self.total)] == list(map(places.get, range(self.total)))
+
+    @rule(data=st.data(), step=st.sampled_from([1, -1]))
+    def following(self, data: st.DataObject, step: int) -> None:
+        node = data.draw(st.none() | st.integers(-1, self.total - 1))
+        order = self.oracle.scope()[::step]
+        start = order.index(node) + 1 if node in order else 0
+        assert list(self.outline.following(node, step)) == order[start:] + order[:start]
 
     @precondition(lambda self: self.asked_always)
     @invariant()
     def all_rows_are_right(self) -> None:
+        """Asking builds the Fenwick trees, which the next change must then keep right."""
         self.all_rows()
 
     @invariant()
     def forest_is_right(self) -> None:
-        assert self.outline.root == self.oracle.root
-        assert list(self.outline.descendants(None)) == [entry.key for entry in self.oracle.beneath(None)]
-        for key, entry in self.oracle.entries.items():
-            siblings = [None, *(sibling.key for sibling in self.oracle.children(entry.parent)), None]
-            place = siblings.index(key)
-            assert self.outline.parent(key) == entry.parent
-            assert self.outline.is_expanded(key) is entry.expanded
-            assert list(self.outline.ancestors(key)) == list(self.oracle.above(key))
-            assert self.outline.children(key) == [child.key for child in self.oracle.children(key)]
-            assert self.outline.previous_sibling(key) == siblings[place - 1]
-            assert self.outline.next_sibling(key) == siblings[place + 1]
+        assert (self.outline.total, self.outline.horizon) == (self.total, self.oracle.horizon)
+        assert self.outline.root == (None if self.oracle.root == -1 else self.oracle.root)
+        assert list(self.outline.descendants(-1)) == list(self.oracle.beneath(-1))
+        assert self.outline.size(-1) == len(list(self.oracle.beneath(-1)))
+        for node in range(self.total):
+            assert (node in self.outline) is (node < self.oracle.horizon)
+            assert self.outline.parent(node) == self.oracle.parents[node]
+            assert self.outline.is_expanded(node) is self.oracle.expanded[node]
+            assert list(self.outline.ancestors(node)) == list(self.oracle.above(node))
+        for node in range(self.oracle.horizon):
+            siblings = [None, *self.oracle.children(self.oracle.parents[node]), None]
+            place = siblings.index(node)
+            assert list(self.outline.children(node)) == self.oracle.children(node)
+            assert self.outline.size(node) == 1 + len(list(self.oracle.beneath(node)))
+            assert self.outline.previous_sibling(node) == siblings[place - 1]
+            assert self.outline.next_sibling(node) == siblings[place + 1]
 
 
 TestAnyUse = AnyUse.TestCase
