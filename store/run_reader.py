@@ -12,7 +12,7 @@ from store.events import Event, decode_facts
 from store.history import ASKED_AT_ONCE, batched
 from store.reader import GAP, Reader
 from store.record import GapRow, Mark, Match, MoveRow, ShapePart, Stored
-from store.state import EdgeKey, Node
+from store.state import Edge, EdgeKey, Node
 
 _STORED = (
     "SELECT e.seq, e.position, e.event_id, t.name, e.time, CASE WHEN e.guessed THEN NULL ELSE r.run_id END, e.facts,"
@@ -97,6 +97,11 @@ class RunReader:
             " WHERE n.node_id = ?2 AND n.run = ?1)"
         )
         return [EdgeKey(*row) for row in await self._rows(sql, (self.key, node_id, position))]
+
+    async def all_edges(self, position: int) -> dict[EdgeKey, Edge]:
+        """All edges that there were at this position, in the order in which they were announced."""
+        rows = await self._rows(f"{db.SELECT_EDGES} AND born <= ? ORDER BY key", (self.key, position))
+        return {edge.key: edge for edge in map(db.edge_from_row, rows)}
 
     # Events
 

@@ -15,7 +15,7 @@ from store.history import RunHistory
 from store.reader import Reader
 from store.record import MoveRow, RunRow, ShapePart
 from store.run_reader import RunReader
-from store.state import Node, Run
+from store.state import Node, Run, RunState
 
 MANY = 100
 """Nodes for which it pays to list the numbers of all."""
@@ -197,6 +197,12 @@ class View:
         else:
             found = await asyncio.to_thread(self._history().nodes, list(asked))
         return {asked[key]: node for key, node in found.items()}
+
+    async def state(self) -> RunState:
+        """All of the run at our position, with all of its nodes and edges: for scripts, no screen needs so much."""
+        nodes = await self.nodes(range(self.horizon))
+        edges = await self.file.all_edges(self.end if self.position is None else self.position)
+        return RunState(self.run, {node.node_id: node for node in nodes.values()}, edges)
 
     async def numbers(self, node_ids: Iterable[str]) -> list[int]:
         """The numbers of the nodes with these ids, in this order, as far as they are here and were born by now."""

@@ -206,16 +206,41 @@ def runs(db: Path, as_json: bool) -> None:
 @treetop.command()
 @click.argument("run")
 @_db
+@click.option(
+    "--at",
+    metavar="POSITION",
+    help="As it was then: an event number, a part (50%), a time (14:03:20), or one since the start (+2m30s).",
+)
 @_json
-def show(run: str, db: Path, as_json: bool) -> None:
+def show(run: str, db: Path, at: str | None, as_json: bool) -> None:
     """Print the tree of RUN: an id, the beginning of one, or `latest`."""
     from tui import report
 
     async def load(reader: Any) -> Any:
-        return await reader.load(await reader.resolve(run))
+        return await _state(reader, await reader.resolve(run), at)
 
-    state = _read(db, load).state
-    click.echo(report.run_json(state) if as_json else report.run_text(state, _ascii_only(None)))
+    state = _read(db, load)
+    click.echo(report.run_json(state) if as_json else report.run_text(state, _ascii_only(None), at is not None))
+
+
+async def _state(reader: Any, run_id: str, at: str | None) -> Any:
+    """A run with all that is in it, as it is or as it was."""
+    from store.view import View
+
+    async with View(reader, run_id) as view:
+        if at is not None:
+            from tui.models import seek
+            from tui.screens.travel import Travel
+
+            travel = Travel()
+            try:
+                target = seek.parse(at)
+            except ValueError as error:
+                raise click.BadParameter(f"{at!r} is no position: {error}", param_hint="--at") from error
+            await travel.measure(view)
+            view.go(0 if travel.axis is None else seek.resolve(target, travel.axis, view.end))
+            await view.look()
+        return await view.state()
 
 
 @treetop.command()

@@ -81,9 +81,10 @@ def run_json(state: RunState) -> str:
     )
 
 
-def run_text(state: RunState, ascii_only: bool) -> str:
-    """The tree, one line for each node, under a line about the run."""
-    glyphs, now, run = Glyphs(ascii_only), time.time(), state.run
+def run_text(state: RunState, ascii_only: bool, past: bool = False) -> str:
+    """The tree, one line for each node, under a line about the run; `past`: as it was at its last event."""
+    glyphs, run = Glyphs(ascii_only), state.run
+    now = (run.latest or 0.0) if past else time.time()
     dot = f" {glyphs('dot')} "
     facts = (
         summary.run_ended(run, now),

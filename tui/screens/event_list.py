@@ -39,6 +39,10 @@ class EventList:
         """To the next scope."""
         self._scope = SCOPES[(SCOPES.index(self._scope) + 1) % len(SCOPES)]
 
+    def whole(self) -> None:
+        """To the run."""
+        self._scope = "run"
+
     def narrow(self, match: Match) -> None:
         """Only what matches."""
         self._match = match

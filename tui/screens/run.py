@@ -505,8 +505,14 @@ class RunScreen(FedScreen):
         self.soon()
 
     def action_travel(self) -> None:
-        if self._view is not None:
-            self._go(None if self._travel.active else self._view.end)
+        if self._view is None:
+            return
+        if self._travel.active:
+            self._go(None)
+            return
+        self._follow = True  # any move leaves it
+        self._events.whole()
+        self._go(self._view.end)
 
     def action_live(self) -> None:
         self._go(None)
