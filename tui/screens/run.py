@@ -5,11 +5,12 @@ past. `read` brings all of the screen there at once; what the user does only say
 """
 
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.timer import Timer
@@ -79,7 +80,7 @@ class RunScreen(FedScreen):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "follow", "Follow", id="run.follow", tooltip="Stay with what is being worked on, on or off"),
-        Binding("t", "travel", "Time travel", id="travel.enter", tooltip="Walk back through the run, from here"),
+        Binding("t", "travel", "Time travel", id="run.travel", tooltip="Walk back through the run, from here"),
         Binding("b", "scope", "Breadth", id="run.scope", tooltip="Timeline of the node, of all beneath it, or of the run"),
         Binding("v", "raw", "Raw", id="run.raw", tooltip="The event as JSON, or by its kind"),
         Binding("backslash,slash", "filter", "Filter", id="run.filter", show=False, tooltip="Only events that match"),
@@ -108,7 +109,14 @@ class RunScreen(FedScreen):
         Binding("comma", "edge(-1)", "Node's last", id="travel.edge-back", show=False, tooltip="To the one before"),
         Binding("greater_than_sign", "speed(1)", "Faster", id="travel.faster", show=False, tooltip="Play faster"),
         Binding("less_than_sign", "speed(-1)", "Slower", id="travel.slower", show=False, tooltip="Play slower"),
-        Binding("T", "seek", "Go to", id="travel.seek", tooltip="To a time, a part, or an event: 14:03, +2m30s, 50%, 1234"),
+        Binding(
+            "T",
+            "seek",
+            "Go to",
+            id="travel.seek",
+            show=False,
+            tooltip="To a time, a part or an event",
+        ),
         Binding("home", "first", "Begin", id="travel.first", show=False, priority=True, tooltip="To the first event"),
         Binding("end", "last", "End", id="travel.last", show=False, priority=True, tooltip="To the last event"),
         Binding("L", "live", "Now", id="travel.live", tooltip="Back to how the run is now"),
@@ -487,6 +495,20 @@ class RunScreen(FedScreen):
         if action in TRAVELLING:
             return self._travel.active and not isinstance(self.focused, Input)
         return super().check_action(action, parameters)
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """In time travel the line of keys has those of time travel only: there is no room for others."""
+        found = super().active_bindings
+        if not self._travel.active:
+            return found
+        shown = ("travel.", "app.help", "app.leave")
+        return {
+            key: active
+            if not active.binding.show or (active.binding.id or "").startswith(shown)
+            else active._replace(binding=replace(active.binding, show=False))
+            for key, active in found.items()
+        }
 
     def _go(self, position: int | None) -> None:
         """To a position of the past, or back to the end."""
