@@ -159,7 +159,7 @@ class Playbar(Widget):
             return []
         position, cell = axis.at_cell(x, self.size.width), self._cells[x]
         pieces = self._moment(position, brief, "$accent")
-        after = axis.idle_after(position) if cell.idle else None
+        after = None if cell.events else axis.idle_after(position)
         if after is not None:
             quiet = axis.time_at(after) - axis.time_at(position)
             pieces.append(Piece(3, f"nothing for {fmt.duration(quiet)}", "$foreground 62%"))
