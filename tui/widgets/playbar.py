@@ -207,7 +207,6 @@ class Playbar(Widget):
         self.release_mouse()
 
     @on(events.Leave)
-    @on(events.Hide)
     def _left(self) -> None:
         self.hovered = None
 
