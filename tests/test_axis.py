@@ -181,6 +181,15 @@ class TestIdle:
         axis = run(*[1.0, 1.0, HOUR] * 200, *[1.0] * 400)
         assert 0.5 * 75 <= axis.cell_of(600, 100) <= 0.5 * 75 + 25 + 1
 
+    @pytest.mark.parametrize(("pause", "idle"), [(4.9, False), (5.1, True)])
+    def test_five_seconds_are_never_idle(self, pause: float, idle: bool) -> None:
+        assert (run(*[0.2] * 200, pause, 0.2).idle_after(200) is not None) == idle
+
+    def test_what_is_usual_is_a_matter_of_single_events(self) -> None:
+        lengths = [*[10.0] * 20, 40.0, 10.0]
+        times = accumulate(lengths, initial=START)
+        assert Axis(Mark(n * 500, time) for n, time in enumerate(times)).idle_after(10_000) == 10_001
+
     def test_in_a_million_events_they_come_after_the_pause(self) -> None:
         axis = million(pause_after=1000)
         assert axis.idle_after(500_000) == 500_001
@@ -262,6 +271,13 @@ class TestKinds:
         ]
         counted = [*marks[:3], Mark(3, START + 4, errors=1, llm_calls=1, tool_calls=1)]
         assert [cell.kind for cell in Axis(counted).cells(4)] == ["other", "error", "llm", "tool"]
+
+    @pytest.mark.parametrize(
+        ("counts", "kind"), [({"llm_calls": 50}, "llm"), ({"tool_calls": 50}, "tool"), ({"nodes": 50}, "plan")]
+    )
+    def test_what_many_events_between_two_marks_did_is_spread_over_them(self, counts: dict[str, int], kind: Kind) -> None:
+        cells = Axis([Mark(0, START), Mark(100, START + 10, **counts)]).cells(4)
+        assert [cell.kind for cell in cells] == [kind] * 4
 
     def test_nothing_is_nothing(self) -> None:
         cells = run(1, 9).cells(10)

@@ -166,8 +166,9 @@ class TestClock:
     def test_a_day_on_which_there_was_no_run(self, text: str, position: int) -> None:
         assert went(text, seconds(AFTERNOON), 7) == position
 
-    def test_where_the_clock_of_the_run_knows_no_days_we_stay(self) -> None:
-        assert went("14:03", run(1e17, 1, 1, 1), 2) == 2
+    @pytest.mark.parametrize(("position", "found"), [(2, 2), (-1, 0), (9, 3)])
+    def test_where_the_clock_of_the_run_knows_no_days_we_stay(self, position: int, found: int) -> None:
+        assert went("14:03", run(1e17, 1, 1, 1), position) == found
 
 
 class TestRelative:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 from textual.app import ComposeResult
-from textual.events import MouseEvent, MouseMove
+from textual.events import MouseEvent, MouseMove, MouseUp
 from textual.geometry import Region
 from textual.widgets import Input
 
@@ -115,14 +115,17 @@ class TestRunAsALine:
             found = {kind: styles(app, 1 + x).color.triplet.hex for kind, x in {"write": 20, "search": 30}.items()}
         assert found == {kind: palette.variables[f"kind-{kind}"] for kind in found}
 
-    async def test_what_is_ahead_is_fainter(self) -> None:
-        app = Alone(bar(position=5))
-        async with watching(app, 12, 4) as pilot:
-            before, after = styles(app, 3).color, styles(app, 9).color
-            app.widget.position = 10  # type: ignore[attr-defined]
+    @pytest.mark.parametrize("glyph", ["▁", "▄", "┊", "×"])
+    async def test_what_is_ahead_is_fainter(self, glyph: str) -> None:
+        axis = run(2, *[0.01] * 20, 3, *[1.0] * 9, HOUR, 9, 3, 0.5, errors=[0] * 32 + [1, 1, 1])
+        app = Alone(bar(axis))
+        async with watching(app, 42, 4) as pilot:
+            x = lines(app)[0].rindex(glyph, 0, -2)
+            ahead = styles(app, x).color
+            app.widget.position = axis.total  # type: ignore[attr-defined]
             await pilot.settle()
-            assert before != after
-            assert styles(app, 9).color == before
+            assert lines(app)[0][x] == glyph
+            assert styles(app, x).color != ahead
 
     async def test_before_anything_is_known(self) -> None:
         line, words = await drawn(bar(None))
@@ -285,9 +288,29 @@ class TestSeeking:
         app = Alone(playbar)
         async with watching(app, 12, 4) as pilot:
             await pilot.mouse_down(playbar, offset=(5, 0))
-            await pilot.mouse_up(playbar, offset=(5, 0))
-            await mouse(pilot, MouseMove, 8)
-            assert (sought(app), app.mouse_captured) == ([4], None)
+            await mouse(pilot, MouseUp, 5, button=1)
+            assert app.mouse_captured is None
+            await mouse(pilot, MouseMove, 8, button=1)
+            assert sought(app) == [4]
+
+    async def test_or_when_the_mouse_is_taken_away(self) -> None:
+        playbar = bar()
+        app = Alone(playbar)
+        async with watching(app, 12, 4) as pilot:
+            await pilot.mouse_down(playbar, offset=(5, 0))
+            app.capture_mouse(None)
+            await pilot.settle()
+            await mouse(pilot, MouseMove, 8, button=1)
+            assert sought(app) == [4]
+
+    async def test_a_drag_selects_no_text(self) -> None:
+        playbar = bar()
+        app = Alone(playbar)
+        async with watching(app, 12, 4) as pilot:
+            await pilot.mouse_down(playbar, offset=(3, 0))
+            await mouse(pilot, MouseMove, 8, button=1)
+            await mouse(pilot, MouseUp, 8, button=1)
+            assert app.screen.selections == {}
 
     async def test_even_where_that_was_not_heard(self) -> None:
         playbar = bar()
@@ -384,6 +407,26 @@ class TestPointing:
             assert shown(app) != before
             await mouse(pilot, MouseMove, *elsewhere)
             assert shown(app) == before
+
+    async def test_nothing_does_after_the_bar_was_away(self) -> None:
+        playbar = bar()
+        app = Alone(playbar)
+        async with watching(app, 82, 4) as pilot:
+            await mouse(pilot, MouseMove, 41)
+            playbar.display = False
+            await pilot.settle()
+            playbar.display = True
+            await pilot.settle()
+            assert lines(app)[0].count("│") == 0
+
+    async def test_nothing_does_when_the_mouse_leaves(self) -> None:
+        playbar = bar()
+        app = Alone(playbar)
+        async with watching(app, 82, 8) as pilot:
+            await mouse(pilot, MouseMove, 41)
+            assert lines(app)[0].count("│") == 1
+            await mouse(pilot, MouseMove, 41, 6)
+            assert lines(app)[0].count("│") == 0
 
     async def test_the_position_can_still_be_seen(self) -> None:
         playbar = bar(position=5)

@@ -163,7 +163,7 @@ class Playbar(Widget):
             return []
         position, cell = axis.at_cell(x, self.size.width), self._cells[x]
         pieces = self._moment(position, brief, "$accent")
-        after = axis.idle_after(position) if cell.idle else None
+        after = None if cell.events else axis.idle_after(position)
         if after is not None:
             quiet = axis.time_at(after) - axis.time_at(position)
             pieces.append(Piece(3, f"nothing for {fmt.duration(quiet)}", "$foreground 62%"))
@@ -211,7 +211,6 @@ class Playbar(Widget):
         self.release_mouse()
 
     @on(events.Leave)
-    @on(events.Hide)
     def _left(self) -> None:
         self.hovered = None
 
