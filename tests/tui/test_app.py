@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from textual.binding import Binding
 from textual.command import CommandPalette
 from textual.dom import DOMNode
-from textual.widgets import Footer
+from tui.widgets.key_line import KeyLine
 
 from store.writer import Writer
 from tests.tui.stage import LIVE, Clock, Feed, Hands, lines, sees, shown, strips, treetop, until, watching
@@ -339,4 +339,4 @@ async def test_the_footer_is_where_the_eye_expects_it(path: Path, clock: Clock) 
     async with watching(app, 80, 24) as pilot:
         assert isinstance(pilot, Hands)
         await sees(pilot, "3 runs")
-        assert app.screen.query_one(Footer).region.y == 23
+        assert app.screen.query_one(KeyLine).region.y == 23
