@@ -13,7 +13,7 @@ from store.events import StreamId, Unreadable, decode
 from store.fold import fold
 from store.record import Stored
 from store.simulator import Scenario, simulate
-from store.state import Edge, EdgeKey, Node, Run, RunState, RunStatus, Totals, empty
+from store.state import Node, Run, RunStatus, Totals, empty
 from tests.tui.stage import FAILED, FINISHED, is_control, row_of, state_of, stored_of
 from tui.models.detail import LARGE, NodeFacts, event_lines, node_lines, raw_lines
 from tui.models.lines import Line
