@@ -108,6 +108,7 @@ class View:
             self._moves = await self.file.moves()
         self.shape = Shape()
         self._placed_at = self.end
+        self.go(self.position)
         return self.shape.extend(part)
 
     async def close(self) -> None:
