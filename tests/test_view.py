@@ -1,4 +1,4 @@
-"""A run as a screen looks at it: wherever it looks, and however it got there, it sees the fold of the events up to there."""
+"""A run as a screen looks at it: wherever it looks and however it got there, it sees the fold of the events up to there."""
 
 import asyncio
 from collections.abc import Iterable
