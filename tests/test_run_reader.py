@@ -12,7 +12,7 @@ from store.cursor import Entry
 from store.events import Event
 from store.fold import Change, Transition, advance, fold
 from store.reader import Reader
-from store.record import Mark
+from store.record import Mark, MoveRow
 from store.run_reader import RunReader
 from store.simulator import Scenario, simulate
 from store.state import RunState, empty
@@ -73,7 +73,7 @@ async def whole(request: pytest.FixtureRequest, db: Path):  # type: ignore[no-un
     async with Reader(db) as reader:
         run_id = events_of(entries)[0].run_id or ""
         key = (await reader.find(run_id)).key
-        keys = dict(query(db, "SELECT node_id, key FROM node WHERE run = ?", key))
+        keys: dict[str, int] = dict(query(db, "SELECT node_id, key FROM node WHERE run = ?", key))
         yield Whole(entries, reader, key, keys)
 
 
@@ -225,10 +225,12 @@ async def test_moves_are_told_in_the_order_in_which_they_happened(whole: Whole) 
     def key(node_id: str | None) -> int | None:
         return None if node_id is None else whole.keys[node_id]
 
-    moves = [(move.position, *map(key, move[1:])) for move in whole.change.moves]
+    moves = [
+        MoveRow(move.position, whole.keys[move.node_id], key(move.before), key(move.after)) for move in whole.change.moves
+    ]
     assert await whole.run.moves() == moves
     for after in (0, len(whole.events) // 2, len(whole.events)):
-        assert await whole.run.moves(after) == [move for move in moves if move[0] > after]
+        assert await whole.run.moves(after) == [move for move in moves if move.position > after]
 
 
 @pytest.mark.parametrize("whole", [shuffled], ids=["shuffled"], indirect=True)
