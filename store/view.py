@@ -108,6 +108,7 @@ class View:
             self._moves = await self.file.moves()
         self.shape = Shape()
         self._placed_at = self.end
+        self.go(self.position)
         return self.shape.extend(part)
 
     async def close(self) -> None:
@@ -148,24 +149,22 @@ class View:
                 raise RunUnknown(f"{self.reader.path}: run {self.run_id} was deleted; this is what it was")
             if row.generation != self.row.generation:
                 return None
+            if self.position is not None:  # first: what fails then was not told of yet, and the next look tells it
+                await asyncio.to_thread(self._history().go, self.position)
             parents = await self._grow() if row.run.events != self.row.run.events else []
         self.row = row
         target = self.end if self.position is None else self.position
         moves = self._moved(self._placed_at, target) if self._moves else []
         self._placed_at = target
-        if self.position is None:
-            self.run = row.run
-        else:
-            past = self._history()
-            await asyncio.to_thread(past.go, self.position)
-            self.run = past.run
+        self.run = row.run if self.position is None else self._history().run
         return Placed(parents, moves)
 
     async def _grow(self) -> list[int]:
         """Read what nodes there are more, and give where they were at the position for which places were given out."""
         first = len(self.shape)
-        parents = self.shape.extend(await self.file.shape(self.shape.keys[-1] if first else 0))
+        part = await self.file.shape(self.shape.keys[-1] if first else 0)
         self._moves += await self.file.moves(self.end)
+        parents = self.shape.extend(part)
         moved: set[int] = set()
         for move in self._moves:  # their rows say where they are by now
             number = self.shape.number(move.key)

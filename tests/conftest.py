@@ -9,6 +9,7 @@ import pytest
 import redis
 from hypothesis import HealthCheck, settings
 
+from store import history, projection, view
 from store.cursor import Entry
 from store.events import StreamId
 from store.redis_server import RedisServer
@@ -36,6 +37,17 @@ def until(condition: Callable[[], object]) -> None:
 def db(tmp_path: Path) -> Path:
     """Where a file may be made."""
     return tmp_path / "events.db"
+
+
+@pytest.fixture
+def small_past(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All bounds of what is known of the past so low that runs of some dozens of events come to them."""
+    for module in (history, projection):
+        monkeypatch.setattr(module, "EVERY", 4)
+    monkeypatch.setattr(history, "FAR", 12)
+    monkeypatch.setattr(history, "KEPT", 6)
+    monkeypatch.setattr(projection, "CACHED_NODES", 3)
+    monkeypatch.setattr(view, "MANY", 3)
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,15 @@
 """The rows of a file in terms of what they mean: keys, which depend on who came first, become names."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from store import database as db
 from store.cursor import Entry, follow
+from store.events import Event, StreamId, decode
 from store.state import RunState
 from store.writer import Counts, Writer
 
@@ -66,3 +68,28 @@ def store(path: Path, entries: Sequence[Entry], size: int = 1_000, stream: str =
             counts.add(writer.append(batch, key, cursor, after))
             cursor = after
     return counts
+
+
+def store_in_parts(path: Path, entries: Sequence[Entry], random: Random) -> Iterator[int]:
+    """Write these entries in batches of any size, and say after each how many there are; now and then another process
+    takes over."""
+    at = 0
+    while at < len(entries):
+        with Writer(path) as writer:
+            for _ in range(random.randint(1, 4)):
+                if at < len(entries):
+                    size = random.randint(1, 9)
+                    writer.append(entries[at : at + size])
+                    at = min(at + size, len(entries))
+                    yield at
+
+
+def events_of(path: Path, run_id: str) -> list[Event]:
+    """The events that the file has of a run, decoded from what was published."""
+    published = query(
+        path,
+        "SELECT b.data, e.ms, e.number FROM event e JOIN body b ON b.seq = e.seq JOIN run r ON r.key = e.run"
+        " WHERE r.run_id = ? ORDER BY e.position",
+        run_id,
+    )
+    return [decode(data, StreamId(ms, number)) for data, ms, number in published]

@@ -6,6 +6,7 @@ from store.cursor import Gap
 from store.events import StreamId
 from store.prune import mark
 from store.reader import Reader
+from store.run_reader import RunReader
 from store.writer import Writer
 from tests.recorder import Recorder
 from tests.tables import query, rows, states, store
@@ -79,10 +80,11 @@ async def test_a_guessed_run_becomes_the_run_that_its_node_turns_out_to_be_in(db
         recorder.run_id = "A"
         store(db, recorder.step_finished("a", "plan", after="PLAN_DONE").entries[3:])
         run = await reader.load("A")
-        assert await reader.generation(guessed.key) is None
+        home = RunReader(reader, run.key)
+        assert await RunReader(reader, guessed.key).generation() is None
         assert run.state == recorder.state
-        assert [gap.lost for gap in await reader.gaps(run.key)] == [3]
-        assert [stored.event.run_id for stored in await reader.events(run.key, 1, 9)] == [None, None, None, "A"]
+        assert [gap.lost for gap in await home.gaps()] == [3]
+        assert [stored.event.run_id for stored in await home.events(1, 9)] == [None, None, None, "A"]
     assert query(db, "SELECT run_id, marked FROM run") == [("A", 1)]
     assert query(db, "SELECT run_id, total_events, bytes FROM runs") == [
         ("A", 4, sum(len(entry.fields[b"json_payload"]) for entry in recorder.entries))
@@ -105,8 +107,9 @@ async def test_what_was_guessed_into_another_run_moves_out_of_it(db: Path) -> No
         assert (alone.key, alone.generation > mixed.generation) == (mixed.key, True)
         assert (set(alone.state.nodes), alone.state.position) == ({"b"}, 4)
         assert (set(mine.state.nodes), mine.state.position, mine.state.nodes["a"].status) == ({"a"}, 3, "PLAN_DONE")
-        assert [stored.position for stored in await reader.events(mine.key, 1, 9)] == [1, 2, 3]
-        assert [stored.seq for stored in await reader.node_events(mine.key, "a", 1, 9)] == [3, 4, 7]
+        run = RunReader(reader, mine.key)
+        assert [stored.position for stored in await run.events(1, 9)] == [1, 2, 3]
+        assert [stored.seq for stored in await run.node_events((await run.keys("a"))["a"], 1, 9)] == [3, 4, 7]
 
 
 def test_events_whose_run_was_published_are_never_moved(db: Path) -> None:

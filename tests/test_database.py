@@ -182,5 +182,5 @@ async def test_a_reader_can_not_write(db: Path) -> None:
     store(db, Recorder().whole().entries)
     async with Reader(db) as reader:
         with pytest.raises(FileError, match="attempt to write a readonly database"):
-            await reader._rows("DELETE FROM run")
+            await reader.rows("DELETE FROM run")
     assert set(states(db)) == {"run"}

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from store.events import Event
-from store.fold import advance, fold
-from store.state import RunState, Status, empty
+from store.fetching import Fetching
+from store.fold import Draft, advance, fold
+from store.state import Edge, EdgeKey, Node, RunState, Status, empty
 from tests.recorder import Recorder
 from tests.strategies import histories
 
@@ -47,6 +48,74 @@ def test_the_tree_is_a_forest_and_the_counts_are_right(events: list[Event]) -> N
     assert_whole(fold(empty("run"), events))
 
 
+@given(histories())
+def test_who_is_at_work_is_said_by_the_run(events: list[Event]) -> None:
+    """In the order in which that began."""
+    state, began = empty("run"), list[str]()
+    for event in events:
+        state = fold(state, [event])
+        working = {node.node_id for node in state.nodes.values() if node.working}
+        assert len(state.run.active) == len(working)
+        assert set(state.run.active) == working
+        began = [node_id for node_id in began if node_id in working]
+        began += sorted(working - set(began))  # one event sets one node to work
+        assert list(state.run.active) == began
+
+
+@given(histories())
+def test_trouble_is_remembered_from_when_it_began(events: list[Event]) -> None:
+    """A step that was called aborted and was only late is no trouble any more, but it was."""
+    state, troubled = empty("run"), dict[str, int]()
+    for position, event in enumerate(events, 1):
+        state = fold(state, [event])
+        for node_id, node in state.nodes.items():
+            if node.errors or node.aborted:
+                troubled.setdefault(node_id, position)
+    assert {node_id: node.troubled for node_id, node in state.nodes.items() if node.troubled is not None} == troubled
+
+
+@given(histories())
+def test_moves_tell_where_every_node_was_at_any_time(events: list[Event]) -> None:
+    state, change = advance(empty("run"), events)
+    moves = change.moves
+    assert [move.position for move in moves] == sorted(move.position for move in moves)
+    outers = {node_id: node.outer for node_id, node in state.nodes.items()}
+    for move in reversed(moves):  # back to where each was born
+        assert outers[move.node_id] == move.after
+        assert move.position > state.nodes[move.node_id].born
+        outers[move.node_id] = move.before
+    left = list(moves)
+    for position in range(len(events) + 1):
+        while left and left[0].position <= position:
+            move = left.pop(0)
+            assert outers[move.node_id] == move.before != move.after
+            outers[move.node_id] = move.after
+        then = fold(empty("run"), events[:position]).nodes
+        assert {node_id: outers[node_id] for node_id in then} == {node_id: node.outer for node_id, node in then.items()}
+
+
+@given(histories(), histories())
+def test_it_may_be_folded_with_what_it_asks_for_in_memory(before: list[Event], after: list[Event]) -> None:
+    state = fold(empty("run"), before)
+    asked: set[str] = set()
+
+    def fetch(node_ids: list[str]) -> dict[str, Node]:
+        asked.update(node_ids)
+        return {node_id: state.nodes[node_id] for node_id in node_ids if node_id in state.nodes}
+
+    def fetch_edges(keys: list[EdgeKey]) -> dict[EdgeKey, Edge]:
+        return {key: state.edges[key] for key in keys if key in state.edges}
+
+    draft = Draft(state.run, Fetching(fetch), Fetching(fetch_edges))
+    change = draft.advance(after)
+    whole, wanted = advance(state, after)
+    assert RunState(draft.run, {**state.nodes, **draft.nodes}, {**state.edges, **draft.edges}) == whole
+    assert change == wanted
+    named = {node_id for event in after for node_id in event.facts.mentions}
+    if not named:  # it may still end the run, or the step of somebody
+        assert asked <= {*state.run.active, state.run.stepping}
+
+
 def assert_whole(state: RunState) -> None:
     run, nodes = state.run, state.nodes
     settled: set[str] = set()
@@ -67,6 +136,8 @@ def assert_whole(state: RunState) -> None:
     assert (run.steps, run.aborted) == (sum(n.steps for n in nodes.values()), sum(n.aborted for n in nodes.values()))
     assert [n.node_id for n in nodes.values() if n.step and n.step.open] == ([run.stepping] if run.stepping else [])
     assert all(nodes[root].root == root for root in run.roots)
+    assert sorted(run.active) == sorted(node.node_id for node in nodes.values() if node.working)
+    assert all(node.troubled is not None for node in nodes.values() if node.errors or node.aborted)
 
 
 @st.composite

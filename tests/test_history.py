@@ -10,10 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from store import history, projection
 from store.cursor import Entry
 from store.errors import RunChanged
-from store.events import Event, StreamId, decode
 from store.fold import fold
 from store.history import RunHistory
 from store.simulator import Scenario, simulate
@@ -21,47 +19,20 @@ from store.state import empty
 from store.writer import Writer, delete_run
 from tests.recorder import Recorder, entry_of
 from tests.strategies import streams
-from tests.tables import query, states
+from tests.tables import events_of, query, states, store_in_parts
 
-FEW = 4
-"""Events between two checkpoints, for runs of some dozens of events."""
-
-
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All bounds so low that runs of a test come to them."""
-    for module in (history, projection):
-        monkeypatch.setattr(module, "EVERY", FEW)
-    monkeypatch.setattr(history, "FAR", 3 * FEW)
-    monkeypatch.setattr(history, "KEPT", 6)
-    monkeypatch.setattr(projection, "CACHED_NODES", 3)
+pytestmark = pytest.mark.usefixtures("small_past")
 
 
 def write(path: Path, entries: Sequence[Entry], random: Random) -> None:
-    """Store entries in batches of any size; now and then another process takes over."""
-    at = 0
-    while at < len(entries):
-        with Writer(path) as writer:
-            for _ in range(random.randint(1, 4)):
-                size = random.randint(1, 9)
-                writer.append(entries[at : at + size])
-                at += size
+    """Store entries in batches of any size."""
+    for _ in store_in_parts(path, entries, random):
+        pass
 
 
 def opened(path: Path, run_id: str) -> RunHistory:
     ((key, generation),) = query(path, "SELECT key, generation FROM run WHERE run_id = ?", run_id)
     return RunHistory(path, key, run_id, generation)
-
-
-def events_of(path: Path, run_id: str) -> list[Event]:
-    """The events that the file has of this run, decoded from what was published."""
-    rows = query(
-        path,
-        "SELECT b.data, e.ms, e.number FROM event e JOIN body b ON b.seq = e.seq JOIN run r ON r.key = e.run"
-        " WHERE r.run_id = ? ORDER BY e.position",
-        run_id,
-    )
-    return [decode(data, StreamId(ms, number)) for data, ms, number in rows]
 
 
 def check(path: Path, run_id: str, order: Sequence[int]) -> None:

@@ -10,6 +10,8 @@ from store.cursor import Gap, follow
 from store.errors import FileError, FileMissing, RunUnknown
 from store.events import StepFinished, StreamId
 from store.reader import Reader
+from store.record import Match, Stored
+from store.run_reader import RunReader
 from store.writer import Writer
 from tests.recorder import Recorder, body_of, entry_of
 from tests.tables import store
@@ -25,8 +27,12 @@ async def reader(db: Path) -> AsyncIterator[Reader]:
         yield reader
 
 
-async def key_of(reader: Reader, run_id: str = "B") -> int:
-    return (await reader.load(run_id)).key
+async def run_of(reader: Reader, run_id: str = "B") -> RunReader:
+    return RunReader(reader, (await reader.find(run_id)).key)
+
+
+async def node_events(run: RunReader, node_id: str, first: int, last: int) -> list[Stored]:
+    return await run.node_events((await run.keys([node_id]))[node_id], first, last)
 
 
 # Runs
@@ -101,25 +107,25 @@ async def test_who_stops_waiting_for_a_run_leaves_nothing_open(reader: Reader) -
 
 
 async def test_events_are_read_a_page_at_a_time(reader: Reader) -> None:
-    key, recorder = await key_of(reader), Recorder("B").whole()
-    page = await reader.events(key, 3, 5)
+    run, recorder = await run_of(reader), Recorder("B").whole()
+    page = await run.events(3, 5)
     assert [(stored.seq, stored.position, stored.event) for stored in page] == [
         (number + 1, number + 1, recorder.events[number]) for number in (2, 3, 4)
     ]
-    assert await reader.events(key, 1_000, 2_000) == []
-    assert await reader.tail(key, 43) == await reader.events(key, 44, 45)
-    assert [stored.position for stored in await reader.tail(key, 0, limit=2)] == [1, 2]
+    assert await run.events(1_000, 2_000) == []
+    assert await run.tail(43) == await run.events(44, 45)
+    assert [stored.position for stored in await run.tail(0, limit=2)] == [1, 2]
 
 
 async def test_events_of_another_run_are_counted_from_one(reader: Reader) -> None:
-    assert [(stored.seq, stored.position) for stored in await reader.events(await key_of(reader, "A"), 1, 9)] == [
-        (46, 1),
-        (47, 2),
-    ]
+    run = await run_of(reader, "A")
+    assert [(stored.seq, stored.position) for stored in await run.events(1, 9)] == [(46, 1), (47, 2)]
 
 
 async def test_an_event_says_which_status_it_brought(reader: Reader) -> None:
-    changes = await reader.status_history(await key_of(reader), "search")
+    run = await run_of(reader)
+    search = (await run.keys(["search"]))["search"]
+    changes = await run.status_history(search)
     assert [(stored.old_status, stored.status) for stored in changes] == [
         (None, "NOT_READY"),
         ("NOT_READY", "READY"),
@@ -127,40 +133,46 @@ async def test_an_event_says_which_status_it_brought(reader: Reader) -> None:
         ("NEED_POST_REFLECT", "FINISH"),
     ]
     assert isinstance(changes[-1].event.facts, StepFinished)
+    assert [stored.node for stored in changes] == [search] * 4
+    assert await run.status_history(search, changes[1].position) == changes[:2]
+    assert await run.status_history(search, changes[1].position - 1) == changes[:1]
 
 
 async def test_the_events_of_a_node_are_those_that_name_it(reader: Reader) -> None:
-    key = await key_of(reader)
-    found = await reader.node_events(key, "search", 1, 100)
+    run = await run_of(reader)
+    found = await node_events(run, "search", 1, 100)
     expected = [event for event in Recorder("B").whole().events if "search" in event.facts.mentions]
     assert [stored.event for stored in found] == expected
-    assert await reader.node_events(key, "search", 3, 4) == found[2:4]
-    assert await reader.node_events(key, "nobody", 1, 9) == []
+    assert await node_events(run, "search", 3, 4) == found[2:4]
+    assert await run.keys(["nobody"]) == {}
+    assert await run.node_events(1_000, 1, 9) == []
 
 
 async def test_the_events_of_a_subtree_are_those_of_all_nodes_in_it(db: Path) -> None:
     recorder = Recorder().root().plan("root", "a", "b").plan("a", "aa").plan("aa", "aaa").llm("b").llm("aaa")
     store(db, recorder.entries)
     async with Reader(db) as reader:
-        key = await key_of(reader, "run")
-        inside = {"a", "aa", "aaa"}
-        expected = [n for n, event in enumerate(recorder.events, 1) if inside & set(event.facts.mentions)]
-        assert await reader.subtree_positions(key, "a") == expected
-        assert await reader.subtree_positions(key, "a", after=expected[5]) == expected[6:]
-        assert await reader.subtree_positions(key, "root") == list(range(1, recorder.state.position + 1))
-        page = await reader.at_positions(key, expected[:3])
+        run, end = await run_of(reader, "run"), recorder.state.position
+        keys = await run.keys(["a", "aa", "aaa"])
+        expected = [n for n, event in enumerate(recorder.events, 1) if keys.keys() & set(event.facts.mentions)]
+        assert await run.search_nodes(list(keys.values()), Match(), 1, end) == expected
+        assert await run.search_nodes(list(keys.values()), Match(), expected[5] + 1, end) == expected[6:]
+        everything = list((await run.keys(recorder.state.nodes)).values())
+        assert await run.search_nodes(everything, Match(), 1, end) == list(range(1, end + 1))
+        page = await run.at_positions(expected[:3])
         assert [stored.position for stored in page] == expected[:3]
-        assert await reader.at_positions(key, []) == []
+        assert await run.at_positions([]) == []
 
 
 async def test_a_payload_is_what_was_published_byte_for_byte(reader: Reader) -> None:
-    for stored, entry in zip(await reader.tail(await key_of(reader), 0), Recorder("B").whole().entries, strict=True):
+    run = await run_of(reader)
+    for stored, entry in zip(await run.tail(0), Recorder("B").whole().entries, strict=True):
         assert await reader.payload(stored.seq) == entry.fields[b"json_payload"]
     assert await reader.payload(1_000) == b""
 
 
 async def test_an_event_that_reports_an_error_is_marked(reader: Reader) -> None:
-    failed = [stored for stored in await reader.tail(await key_of(reader), 0) if stored.failed]
+    failed = [stored for stored in await (await run_of(reader)).tail(0) if stored.failed]
     assert [stored.event.type for stored in failed] == ["llm_call_completed"]
 
 
@@ -205,8 +217,7 @@ async def test_gaps_are_told_with_the_run_in_which_they_are(db: Path) -> None:
         for lost in (7, 2):
             writer.append([], key, after, after, Gap("trimmed", lost, StreamId(1, 0), StreamId(9, 0), "pushed out"))
         async with Reader(db) as reader:
-            run = await key_of(reader, "A")
-            newest, oldest = await reader.gaps(run)
+            newest, oldest = await (await run_of(reader, "A")).gaps()
             assert (newest.lost, oldest.lost) == (2, 7)
             assert (oldest.found, oldest.kind, oldest.after, oldest.before) == (55.0, "trimmed", "1-0", "9-0")
             assert [(row.gaps, row.lost) for row in await reader.streams()] == [(2, 9)]
@@ -242,4 +253,4 @@ async def test_a_reader_of_nothing_says_so(db: Path) -> None:
 
 async def test_a_file_that_went_bad_is_said(reader: Reader) -> None:
     with pytest.raises(FileError, match="no such table: runt"):
-        await reader._rows("SELECT 1 FROM runt")
+        await reader.rows("SELECT 1 FROM runt")

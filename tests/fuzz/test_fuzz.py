@@ -15,6 +15,7 @@ from store.events import StreamId, decode
 from store.fold import fold
 from store.reader import Reader
 from store.redis_server import RedisServer
+from store.run_reader import RunReader
 from store.state import empty
 from tests.fuzz.conftest import Stored, store
 from tests.fuzz.corpus import FIELD, Fate, Hostile, corpus, large
@@ -124,7 +125,7 @@ def test_every_run_opens(fuzzed: Stored) -> None:
                 assert text.count("\n") == row.run.nodes + 2
                 assert not [character for character in text if is_control(character) and character != "\n"]
                 for first in range(1, row.run.events + 1, 1_000):
-                    await reader.events(row.key, first, first + 999)
+                    await RunReader(reader, row.key).events(first, first + 999)
             return len(rows)
 
     assert asyncio.run(show_all()) > 1_000

@@ -27,6 +27,7 @@ from store.state import Run, RunState, empty
 from store.writer import FIELD, Writer
 from tui.app import Treetop
 from tui.theme import DARK, DEFAULT_VARIABLES
+from tui.widgets.node_tree import NodeTree
 from tui.widgets.playbar import Playbar
 from tui.widgets.rows import Rows
 from tui.widgets.timeline import Timeline
@@ -134,6 +135,7 @@ class Feed:
 class Frame(Container):
     """Around a widget: hears what it says, even while it is being drawn, which an app does not."""
 
+    @on(NodeTree.Needed)
     @on(Playbar.Sought)
     @on(Rows.Moved)
     @on(Rows.Selected)

@@ -13,7 +13,7 @@ from store.events import StreamId, Unreadable, decode
 from store.fold import fold
 from store.record import Stored
 from store.simulator import Scenario, simulate
-from store.state import Edge, EdgeKey, Node, Run, RunState, RunStatus, Totals, empty
+from store.state import Node, Run, RunStatus, Totals, empty
 from tests.tui.stage import FAILED, FINISHED, is_control, row_of, state_of, stored_of
 from tui.models.detail import LARGE, NodeFacts, event_lines, node_lines, raw_lines
 from tui.models.lines import Line
@@ -228,8 +228,7 @@ class TestNodes:
 
     def node(self, **fields: Any) -> str:
         node = Node("a", 1, **{"created": 10.0, "nid": "1", "status": "DOING", "goal": "Write", **fields})
-        state = RunState(Run("run", started=5.0), {"a": node, "b": Node("b", 2, nid="2")}, {})
-        return text_of(node_lines(node, state, NodeFacts(), 20.0, GLYPHS))
+        return text_of(node_lines(node, Run("run", started=5.0), NodeFacts(), 20.0, GLYPHS))
 
     def test_goal_status_and_times(self) -> None:
         said = self.node(started=11.0, busy=3.0, steps=2)
@@ -252,21 +251,22 @@ class TestNodes:
         assert "claims to lie inside a node that lies inside it" in self.node(loop="b")
 
     def test_what_it_waits_for_is_listed(self) -> None:
-        node = Node("a", 1, nid="1")
-        edge = Edge(EdgeKey("o", "b", "a"), 1)
-        state = RunState(Run("run"), {"a": node, "b": Node("b", 2, nid="2", goal="First")}, {edge.key: edge})
-        said = text_of(node_lines(node, state, NodeFacts(needs=["b"], circle=["a", "b"]), 0.0, GLYPHS))
+        facts = NodeFacts(needs=["b"], circle=["a", "b"], around={"b": Node("b", 2, nid="2", goal="First")})
+        said = text_of(node_lines(Node("a", 1, nid="1"), Run("run"), facts, 0.0, GLYPHS))
         assert all(text in said for text in ("Waits for 1", "First", "in a circle"))
 
     def test_a_long_list_is_only_counted(self) -> None:
         nodes = {str(number): Node(str(number), number, nid=str(number)) for number in range(50)}
-        said = text_of(node_lines(nodes["0"], RunState(Run("r"), nodes, {}), NodeFacts(feeds=list(nodes)), 0.0, GLYPHS))
-        assert "and 30 more" in said
+        facts = NodeFacts(feeds=list(nodes), around=nodes)
+        assert "and 30 more" in text_of(node_lines(nodes["0"], Run("r"), facts, 0.0, GLYPHS))
+
+    def test_what_is_not_known_of_what_it_waits_for_is_its_id(self) -> None:
+        said = text_of(node_lines(Node("a", 1, nid="1"), Run("run"), NodeFacts(needs=["ghost"]), 0.0, GLYPHS))
+        assert all(text in said for text in ("Waits for 1", "ghost"))
 
     def test_the_result_is_shown_as_far_as_it_was_published(self) -> None:
         body = json.dumps({"payload": {"action_name": "execute", "result_summary": '{"result": "Done"}...'}}).encode()
-        node = Node("a", 1)
-        said = text_of(node_lines(node, RunState(Run("r"), {"a": node}, {}), NodeFacts(result=body), 0.0, GLYPHS))
+        said = text_of(node_lines(Node("a", 1), Run("r"), NodeFacts(result=body), 0.0, GLYPHS))
         assert all(text in said for text in ("Result of execute", '"result": "Done"'))
 
     @pytest.mark.parametrize("facts", [None, NodeFacts()])
@@ -274,7 +274,7 @@ class TestNodes:
         for scenario in (FINISHED, FAILED, Scenario(seed=9, generation="G2")):
             for events in (3, 100, None):
                 state = state_of(scenario, events)
-                assert all(node_lines(node, state, facts, 0.0, GLYPHS) for node in state.nodes.values())
+                assert all(node_lines(node, state.run, facts, 0.0, GLYPHS) for node in state.nodes.values())
 
 
 class TestRuns:

@@ -1,12 +1,12 @@
 """One run: its tree, the timeline of what is selected, and all that is known about what is under the cursor."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
-from store.reader import Reader
 from store.writer import Writer, delete_run
 from tests.recorder import Recorder
 from tests.tables import query
@@ -40,6 +40,37 @@ def tree(app: Treetop) -> NodeTree:
 
 def timeline(app: Treetop) -> Timeline:
     return app.screen.query_one(Timeline)
+
+
+def node_ids(app: Treetop) -> list[str]:
+    """The ids of the nodes of the run on the screen, by number."""
+    assert isinstance(app.screen, RunScreen)
+    sql = "SELECT node_id FROM node WHERE run = (SELECT key FROM run WHERE run_id = ?) ORDER BY key"
+    return [node_id for (node_id,) in query(app.path, sql, app.screen.run_id)]
+
+
+def selected(app: Treetop) -> str | None:
+    """The id of the node under the cursor."""
+    number = tree(app).selected
+    return None if number is None else node_ids(app)[number]
+
+
+def at_work(app: Treetop) -> str | None:
+    """The id of the node that work began on last, of those that it goes on on."""
+    assert isinstance(app.screen, RunScreen)
+    ((active,),) = query(app.path, "SELECT active FROM run WHERE run_id = ?", app.screen.run_id)
+    return json.loads(active)[-1] if active else None
+
+
+def about(app: Treetop, node_id: str | None) -> list[int]:
+    """The positions of the events that name a node, or any that is in it by now."""
+    assert isinstance(app.screen, RunScreen)
+    sql = (
+        "WITH RECURSIVE inside (key) AS (SELECT n.key FROM node n JOIN run r ON r.key = n.run WHERE n.node_id = ?"
+        " AND r.run_id = ? UNION SELECT n.key FROM inside i JOIN node n ON n.outer = i.key) SELECT DISTINCT e.position"
+        " FROM inside i JOIN node_event x ON x.node = i.key JOIN event e ON e.seq = x.seq ORDER BY e.position"
+    )
+    return [position for (position,) in query(app.path, sql, node_id, app.screen.run_id)]
 
 
 def inspector(app: Treetop) -> str:
@@ -241,10 +272,7 @@ class TestScope:
         app = treetop(story, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "b", *["j", "j", "k"] * 6)
-            selected = tree(app).selected
-            async with Reader(story) as reader:
-                (run,) = await reader.runs()
-                positions = await reader.subtree_positions(run.key, selected or "")
+            positions = about(app, selected(app))
             await until(pilot, lambda: timeline(app).count == len(positions))
 
 
@@ -282,10 +310,10 @@ class TestLive:
         app = treetop(path, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "j", "j")
-            selected = tree(app).selected
+            before = selected(app)
             feed.rest()
             await sees(pilot, "✓ finished")
-            assert (tree(app).selected, tree(app).cursor) == (selected, 2)
+            assert (selected(app), tree(app).cursor) == (before, 2)
 
     async def test_the_end_is_the_same_as_when_it_is_opened_then(self, path: Path, clock: Clock) -> None:
         feed = Feed(path, LIVE, clock, 50)
@@ -320,12 +348,9 @@ class TestLive:
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "j", "j", "j", "b")
             await sees(pilot, "and all beneath")
-            selected = tree(app).selected
             feed.rest()
             await sees(pilot, "✓ finished")
-            async with Reader(path) as reader:
-                run = next(row for row in await reader.runs() if row.run.run_id == feed.run_id)
-                positions = await reader.subtree_positions(run.key, selected or "")
+            positions = about(app, selected(app))
             await until(pilot, lambda: timeline(app).count == len(positions))
         feed.close()
 
@@ -384,7 +409,7 @@ class TestFollowing:
             await sees(pilot, "1 live")
             await pilot.press("F")
             await sees(pilot, "FOLLOWING")
-            assert tree(app).selected == tree(app).active
+            assert selected(app) == at_work(app) is not None
         feed.close()
 
     async def test_it_stays_with_the_work(self, path: Path, clock: Clock) -> None:
@@ -398,9 +423,9 @@ class TestFollowing:
             while feed.stored < feed.total - 30:
                 feed.more(20)
                 await sees(pilot, f" {feed.stored} events")
-                seen.add(tree(app).selected)
-                if tree(app).active is not None:
-                    assert tree(app).selected == tree(app).active
+                seen.add(selected(app))
+                if at_work(app) is not None:
+                    assert selected(app) == at_work(app)
             assert len(seen) > 5
         feed.close()
 
@@ -421,7 +446,7 @@ class TestFollowing:
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "g", "f")
             await sees(pilot, "FOLLOWING")
-            assert tree(app).selected == tree(app).active
+            assert selected(app) == at_work(app) is not None
         feed.close()
 
     async def test_it_ends_with_the_run(self, path: Path, clock: Clock) -> None:

@@ -21,6 +21,6 @@ def parse_match(text: str) -> Match:
             failed = True
         elif name:
             asked = name.lower().replace("-", "_")
-            types |= {key for key, (_, _, short, _) in EVENTS.items() if asked in key or asked in short.replace(" ", "_")}
-            types = types or {name}
+            found = {key for key, (_, _, short, _) in EVENTS.items() if asked in key or asked in short.replace(" ", "_")}
+            types |= found or {name}
     return Match(frozenset(types), " ".join(words), failed)

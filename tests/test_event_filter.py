@@ -1,0 +1,87 @@
+"""What can be typed to see only some events."""
+
+import pytest
+
+from store.events import TYPES
+from store.record import Match
+from tui.models.event_filter import PLACEHOLDER, parse_match
+from tui.theme import EVENTS
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t \n", "type:", "TYPE: type:"])
+def test_nothing_is_everything(text: str) -> None:
+    assert parse_match(text) == Match()
+    assert not parse_match(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("timeout", "timeout"),
+        ("  no such   model ", "no such model"),
+        ("Timeout", "Timeout"),
+        ("50% of_it \\ now", "50% of_it \\ now"),
+        ("a:b kind:plan :type", "a:b kind:plan :type"),
+        ("type plan", "type plan"),
+        ("error", "error"),
+        ("[/] \x1b", "[/] \x1b"),
+    ],
+)
+def test_words_are_found_as_they_stand(text: str, words: str) -> None:
+    assert parse_match(text) == Match(words=words)
+
+
+@pytest.mark.parametrize(
+    ("text", "types"),
+    [
+        ("type:plan", {"plan_received"}),
+        ("type:llm", {"llm_call_started", "llm_call_completed"}),
+        ("type:tool", {"tool_invoked", "tool_returned"}),
+        ("TYPE:Tool", {"tool_invoked", "tool_returned"}),
+        ("type:run", {"run_started", "run_finished", "run_error"}),
+        ("type:run_error", {"run_error"}),
+        ("type:run-error", {"run_error"}),
+        ("type:llm_done", {"llm_call_completed"}),
+        ("type:step", {"step_started", "step_finished"}),
+        ("type:status", {"node_status_changed"}),
+        ("type:result", {"node_result_available"}),
+        ("type:plan type:tool_done", {"plan_received", "tool_returned"}),
+    ],
+)
+def test_types_go_by_a_part_of_their_name_or_of_what_they_are_called_on_the_screen(text: str, types: set[str]) -> None:
+    assert parse_match(text) == Match(types=frozenset(types))
+
+
+@pytest.mark.parametrize("event_type", TYPES)
+def test_every_type_can_be_asked_for_by_its_name(event_type: str) -> None:
+    assert event_type in parse_match(f"type:{event_type}").types
+
+
+@pytest.mark.parametrize("event_type", EVENTS)
+def test_and_by_its_short_name(event_type: str) -> None:
+    assert event_type in parse_match(f"type:{EVENTS[event_type][2].replace(' ', '-')}").types
+
+
+def test_a_type_that_nobody_knows_may_be_there_all_the_same() -> None:
+    assert parse_match("type:brain_dumped") == Match(types=frozenset({"brain_dumped"}))
+
+
+@pytest.mark.parametrize("text", ["type:brain_dumped type:tool_invoked", "type:tool_invoked type:brain_dumped"])
+def test_also_beside_others(text: str) -> None:
+    assert parse_match(text).types == {"brain_dumped", "tool_invoked"}
+
+
+@pytest.mark.parametrize("text", ["type:error", "type:errors", "type:failed", "Type:ERROR"])
+def test_errors_are_those_of_any_type(text: str) -> None:
+    assert parse_match(text) == Match(failed=True)
+
+
+def test_all_of_it_together() -> None:
+    match = parse_match("no type:llm such type:error model")
+    assert match == Match(frozenset({"llm_call_started", "llm_call_completed"}), "no such model", True)
+    assert match
+
+
+def test_the_examples_that_are_shown_are_understood() -> None:
+    assert PLACEHOLDER.split(", ") == ["words", "type:plan", "type:llm", "type:error"]
+    assert all(parse_match(example) for example in PLACEHOLDER.split(", "))

@@ -1,0 +1,299 @@
+"""What one run can be asked: compared with what its events, folded, say."""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice, pairwise
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from store import run_reader
+from store.cursor import Entry
+from store.events import Event
+from store.fold import Change, Transition, advance, fold
+from store.reader import Reader
+from store.record import Mark, MoveRow
+from store.run_reader import RunReader
+from store.simulator import Scenario, simulate
+from store.state import RunState, empty
+from store.writer import delete_run
+from tests.recorder import Recorder, entry_of, events_of, state_of
+from tests.tables import query, store
+
+pytestmark = pytest.mark.usefixtures("small_past")
+
+
+def entries_of(scenario: Scenario, events: int) -> list[Entry]:
+    return [entry_of(event.body, at) for at, event in enumerate(islice(simulate(scenario), events), 1_000)]
+
+
+def simulated() -> list[Entry]:
+    return entries_of(Scenario(seed=8, nodes=30, ending="failing-branch", items=3), 400)
+
+
+def shuffled() -> list[Entry]:
+    """The same, in an order in which nodes move and steps are aborted."""
+    entries = simulated()
+    bodies = [entry.fields[b"json_payload"] for entry in entries]
+    Random(3).shuffle(bodies)
+    return [entry_of(body, at) for at, body in enumerate(bodies, 1_000)]
+
+
+def short() -> list[Entry]:
+    return Recorder().whole().run_error().entries
+
+
+STREAMS: list[Callable[[], list[Entry]]] = [simulated, shuffled, short]
+
+
+class Whole:
+    """A run of a file, and all that its events say."""
+
+    def __init__(self, entries: Sequence[Entry], reader: Reader, key: int, keys: dict[str, int]) -> None:
+        self.events: list[Event] = events_of(entries)
+        self.state: RunState = empty(self.events[0].run_id or "")
+        self.change: Change
+        self.state, self.change = advance(self.state, self.events)
+        self.run = RunReader(reader, key)
+        self.keys = keys
+        """Of its nodes, by id."""
+
+    @property
+    def there(self) -> range:
+        """The positions that it has, from before its first event to beyond its last."""
+        return range(-1, len(self.events) + 2)
+
+
+@pytest.fixture(params=STREAMS, ids=lambda make: make.__name__)
+async def whole(request: pytest.FixtureRequest, db: Path):  # type: ignore[no-untyped-def]
+    entries = request.param()
+    store(db, Recorder("before").whole().entries)
+    store(db, entries)
+    store(db, Recorder("after").whole().entries)
+    async with Reader(db) as reader:
+        run_id = events_of(entries)[0].run_id or ""
+        key = (await reader.find(run_id)).key
+        keys: dict[str, int] = dict(query(db, "SELECT node_id, key FROM node WHERE run = ?", key))
+        yield Whole(entries, reader, key, keys)
+
+
+def nearest(positions: Iterable[int], here: int, step: int) -> int | None:
+    """The next of these positions, or the one before."""
+    if step > 0:
+        return min((position for position in positions if position > here), default=None)
+    return max((position for position in positions if position < here), default=None)
+
+
+# Where to go
+
+
+@pytest.mark.parametrize("step", [1, -1])
+async def test_errors_are_gone_to_one_by_one(whole: Whole, step: int) -> None:
+    failed = [position for position, event in enumerate(whole.events, 1) if event.facts.failed]
+    assert failed
+    for here in whole.there:
+        assert await whole.run.failed(here, step) == nearest(failed, here, step)
+
+
+@pytest.mark.parametrize("step", [1, -1])
+async def test_alike_is_what_has_the_same_type(whole: Whole, step: int) -> None:
+    for here in whole.there:
+        known = 1 <= here <= len(whole.events)
+        alike = [at for at, event in enumerate(whole.events, 1) if known and event.type == whole.events[here - 1].type]
+        assert await whole.run.alike(here, step) == nearest(alike, here, step)
+
+
+def turns(whole: Whole, node_id: str) -> list[int]:
+    """Where a step of a node begins or ends, or its status changes."""
+    found = []
+    for position, event in enumerate(whole.events, 1):
+        transition: Transition | None = whole.change.transitions.get(position)
+        changes = transition is not None and transition.node_id == node_id
+        if changes or (event.facts.subject == node_id and event.type in ("step_started", "step_finished")):
+            found.append(position)
+    return found
+
+
+@pytest.mark.parametrize("step", [1, -1])
+async def test_the_boundaries_of_a_node_are_its_steps_and_changes_of_status(whole: Whole, step: int) -> None:
+    for node_id, key in Random(1).sample(sorted(whole.keys.items()), min(len(whole.keys), 12)):
+        positions = turns(whole, node_id)
+        for here in {here + near for here in [0, *positions, len(whole.events)] for near in (-1, 0, 1)}:
+            assert await whole.run.boundary(key, here, step) == nearest(positions, here, step)
+
+
+async def test_boundaries_are_as_folded_also_when_the_run_was_numbered_anew(db: Path) -> None:
+    """A run that was guessed moves into the one that it turns out to be."""
+    made = Recorder(None, name="A").root("a").plan("a", "b", "c").step_started("b").status("b", "READY")
+    made.status("b", "READY")
+    made.run_id = "A"
+    made.step_finished("b", "plan", after="DOING").step("b", "plan", after="DOING")
+    store(db, made.entries)
+    async with Reader(db) as reader:
+        run = RunReader(reader, (await reader.find("A")).key)
+        keys = await run.keys(["a", "b", "c"])
+        for node_id, key in keys.items():
+            wanted = turns(Whole(made.entries, reader, run.key, keys), node_id)
+            here, found = 0, []
+            while (here := await run.boundary(key, here, 1) or 0) > 0:
+                found.append(here)
+            assert found == wanted
+        assert wanted
+
+
+@pytest.mark.parametrize("whole", [simulated, short], ids=["simulated", "short"], indirect=True)
+async def test_the_first_event_that_is_later_than_a_time(whole: Whole) -> None:
+    times = [event.time for event in whole.events]
+    random = Random(2)
+    for time in [
+        min(times) - 1,
+        *random.sample(times, 20),
+        *(time + 0.001 for time in random.sample(times, 20)),
+        max(times),
+    ]:
+        for first, last in ((1, len(times)), (10, 30), (30, 10), (len(times), len(times) + 50)):
+            later = [at for at in range(first, min(last, len(times)) + 1) if times[at - 1] > time]
+            wanted = (later[0], times[later[0] - 1]) if later else None
+            assert await whole.run.after_time(time, first, last) == wanted
+
+
+async def test_times_that_go_back_are_no_trouble(whole: Whole) -> None:
+    times = [event.time for event in whole.events]
+    for first, last in ((1, 7), (0, 3), (5, 5), (7, 3), (len(times), len(times) + 9)):
+        assert await whole.run.times(first, last) == times[max(first, 1) - 1 : last]
+    for after, limit in ((0, 7), (3, 10_000), (len(times), 5)):
+        assert await whole.run.outlines(after, limit) == [
+            (position, event.time, event.facts.failed, event.type)
+            for position, event in list(enumerate(whole.events, 1))[after : after + limit]
+        ]
+
+
+# Nodes
+
+
+async def test_troubled_are_the_nodes_that_had_trouble_by_then(whole: Whole) -> None:
+    """By trouble that was over later, too: a step may be called aborted that was only late."""
+    run_id, ever = whole.state.run.run_id, set[str]()
+    state = empty(run_id)
+    for position, event in enumerate(whole.events, 1):
+        state = fold(state, [event])
+        ever |= {node_id for node_id, node in state.nodes.items() if node.errors or node.aborted}
+        if position % 7 == 0 or position == len(whole.events):
+            found = await whole.run.troubled(position)
+            assert found == sorted(found)
+            assert set(found) == {whole.keys[node_id] for node_id in ever}
+    assert ever
+    assert await whole.run.troubled(0) == []
+
+
+async def test_nodes_are_given_by_their_keys(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_reader, "ASKED_AT_ONCE", 3)
+    assert await whole.run.keys(whole.state.nodes) == whole.keys
+    assert await whole.run.keys(["nobody", *whole.keys]) == whole.keys
+    found = await whole.run.nodes([*whole.keys.values(), 1_000_000])
+    assert {node.node_id: node for node in found.values()} == whole.state.nodes
+    assert {key: node.node_id for key, node in found.items()} == {key: node_id for node_id, key in whole.keys.items()}
+    assert (await whole.run.nodes([]), await whole.run.keys([])) == ({}, {})
+
+
+async def test_nodes_of_other_runs_do_not_go_by_these_ids(whole: Whole) -> None:
+    found = await whole.run.keys(["root", "search", "write"])
+    assert set(found) == {"root", "search", "write"} & set(whole.keys)
+    assert set(found.values()) <= set(whole.keys.values())
+
+
+async def test_kinds_are_those_of_the_nodes(whole: Whole) -> None:
+    assert await whole.run.kinds(list(whole.keys.values())) == {
+        whole.keys[node_id]: (node.node_type, node.task_type) for node_id, node in whole.state.nodes.items()
+    }
+    assert await whole.run.kinds([]) == {}
+
+
+async def test_the_shape_is_the_nodes_in_the_order_of_birth(whole: Whole) -> None:
+    part = await whole.run.shape()
+    nodes = list(whole.state.nodes.values())
+    assert part.keys == [whole.keys[node.node_id] for node in nodes]
+    assert part.outers == [None if node.outer is None else whole.keys[node.outer] for node in nodes]
+    assert part.born == [node.born for node in nodes]
+    assert part.keys == sorted(part.keys)
+    assert part.born == sorted(part.born)
+    for at in (0, 1, len(nodes) - 1):
+        assert await whole.run.shape(part.keys[at]) == tuple(values[at + 1 :] for values in part)
+
+
+async def test_moves_are_told_in_the_order_in_which_they_happened(whole: Whole) -> None:
+    def key(node_id: str | None) -> int | None:
+        return None if node_id is None else whole.keys[node_id]
+
+    moves = [
+        MoveRow(move.position, whole.keys[move.node_id], key(move.before), key(move.after)) for move in whole.change.moves
+    ]
+    assert await whole.run.moves() == moves
+    for after in (0, len(whole.events) // 2, len(whole.events)):
+        assert await whole.run.moves(after) == [move for move in moves if move.position > after]
+
+
+@pytest.mark.parametrize("whole", [shuffled], ids=["shuffled"], indirect=True)
+async def test_in_a_strange_order_nodes_do_move(whole: Whole) -> None:
+    assert len(await whole.run.moves()) > 10
+
+
+@pytest.mark.parametrize("whole", [simulated, short], ids=["simulated", "short"], indirect=True)
+async def test_the_edges_around_a_node_are_those_of_the_graph_that_it_has_edges_in(whole: Whole) -> None:
+    edges = whole.state.edges.values()
+    for node_id in whole.keys:
+        owners = {edge.key.owner for edge in edges if node_id in (edge.key.parent, edge.key.child)}
+        for position in (0, len(whole.events) // 2, len(whole.events)):
+            found = await whole.run.edges(node_id, position)
+            wanted = {edge.key for edge in edges if edge.key.owner in owners and edge.born <= position}
+            assert len(found) == len(set(found))
+            assert not owners or set(found) == wanted
+
+
+async def test_all_edges_are_those_that_there_were(whole: Whole) -> None:
+    for position in (0, len(whole.events) // 2, len(whole.events)):
+        then = fold(empty(whole.state.run.run_id), whole.events[:position])
+        found = await whole.run.all_edges(position)
+        assert list(found.items()) == list(then.edges.items())
+
+
+# The axis
+
+
+async def test_marks_are_what_the_run_added_up_to_every_so_often(whole: Whole) -> None:
+    marks = await whole.run.marks()
+    assert len(marks) > 3
+    assert {after.position - before.position for before, after in pairwise([Mark(0, 0.0), *marks])} == {4}
+    for mark in marks:
+        run = fold(empty(whole.state.run.run_id), whole.events[: mark.position]).run
+        counts = (run.nodes, run.errors, run.llm_calls, run.tool_calls, run.tokens_in, run.tokens_out)
+        assert mark == Mark(mark.position, run.latest or 0.0, *counts)
+    assert await whole.run.marks(9) == marks[2:]
+
+
+# A run that is gone
+
+
+async def test_a_run_that_was_deleted_has_nothing_to_say(db: Path) -> None:
+    made = Recorder().whole()
+    store(db, made.entries)
+    async with Reader(db) as reader:
+        run = RunReader(reader, (await reader.find("run")).key)
+        assert await run.generation() == 0
+        keys = list((await run.keys(made.state.nodes)).values())
+        delete_run(db, "run")
+        assert await run.generation() is None
+        assert await reader.look(run.key) is None
+        assert [*await run.shape()] == [[], [], []]
+        assert (await run.nodes(keys), await run.kinds(keys), await run.all_edges(99)) == ({}, {}, {})
+        assert [await run.moves(), await run.marks(), await run.tail(0), await run.troubled(99)] == [[], [], [], []]
+        assert [await run.failed(0, 1), await run.alike(1, 1), await run.boundary(keys[0], 0, 1)] == [None, None, None]
+        assert await run.after_time(0.0, 1, 99) is None
+
+
+def test_the_streams_have_what_is_looked_for() -> None:
+    """Errors, aborted steps, nodes in nodes."""
+    state = state_of(simulated())
+    assert state.run.errors
+    assert state.run.aborted
+    assert any(node.outer for node in state.nodes.values())
