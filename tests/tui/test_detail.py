@@ -295,6 +295,11 @@ class TestRuns:
         said = self.run(status=RunStatus.COMPLETED, nodes=4, totals=Totals(nodes=0))
         assert "the agent reported 0 nodes, its events add up to 4" in said
 
+    @pytest.mark.parametrize("field", ["run_id", "goal", "mode", "error"])
+    def test_whatever_agents_call_it(self, field: str) -> None:
+        said = self.run(status=RunStatus.ERROR, **{field: "\x1b]0;owned\x07\u202e"})
+        assert not any(is_control(character) for character in said if character != "\n")
+
     def test_a_run_of_which_nothing_is_known(self) -> None:
         assert "no goal heard yet" in text_of(run_lines(row_of(Run("run"), gaps=2), 10.0, GLYPHS))
 

@@ -28,7 +28,7 @@ def event_lines(stored: Stored, body: bytes, node: Node | None, start: float, gl
     event = stored.event
     name, role = event_name(event.type)
     lines = [
-        Line((Cell(f"{glyphs.event(event.type)} {name}", role), Cell(f"  {clean(event.type, 60)}", "faint"))),
+        Line((Cell(f"{glyphs.event(event.type)} {clean(name, 40)}", role), Cell(f"  {clean(event.type, 60)}", "faint"))),
         fact("when", f"{fmt.clock(event.time)}   +{fmt.offset(event.time - start)}"),
     ]
     if node is not None:
