@@ -18,6 +18,7 @@ from store import database as db
 from store.errors import FileError, RedisError
 from store.lease import holder
 from store.mount import mount_of
+from store.url import public
 
 FREE_SPACE = 500_000_000
 """Bytes of free disk below which it is time to worry."""
@@ -43,16 +44,18 @@ def check_redis(url: str, stream: str) -> Iterator[Finding]:
     """Redis and the stream. Imports redis, so it takes a moment."""
     import redis
 
-    from store.source import connect
+    from store.source import connect, reason
+
+    address = public(url)
 
     try:
         client = connect(url)
         about = client.info("server")
     except (redis.RedisError, OSError, RedisError) as error:
-        yield Finding("redis", f"{url}: {str(error).rstrip('.')}; start Redis, or name another with --redis", well=False)
+        yield Finding("redis", f"{address}: {reason(error)}; start Redis, or name another with --redis", well=False)
         return
     version = about["redis_version"]
-    yield Finding("redis", f"{url}: version {version}, up {about['uptime_in_seconds']} s")
+    yield Finding("redis", f"{address}: version {version}, up {about['uptime_in_seconds']} s")
     if int(version.split(".")[0]) < 7:
         yield Finding("redis", "before version 7 it does not say how many entries a gap lost")
     try:

@@ -19,6 +19,7 @@ from textual.screen import Screen
 from store.errors import FileError, FileMissing, FileReplaced, StoreError
 from store.lease import holder
 from store.reader import Reader
+from store.url import public
 from tui.ascii_filter import AsciiFilter
 from tui.control_filter import ControlFilter
 from tui.ingester_process import IngesterProcess
@@ -113,7 +114,7 @@ class Treetop(App[None]):
 
     def _list_of_runs(self) -> RunsScreen:
         hint = (
-            f"No run yet.\n\nAgents publish events to the Redis stream {self.stream!r} at {self.url};\n"
+            f"No run yet.\n\nAgents publish events to the Redis stream {self.stream!r} at {public(self.url)};\n"
             f"they are stored in {self.path}, and their runs appear here by themselves.\n\n"
             "See how it looks with:  treetop demo"
         )
