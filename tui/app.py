@@ -29,6 +29,7 @@ from tui.screens.help import Help, bindings_of, key_names
 from tui.screens.problems import ProblemsScreen
 from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
+from tui.terminal_watch import GONE, watch_terminal
 from tui.text import clean
 from tui.theme import DARK, DEFAULT_VARIABLES, LIGHT, Glyphs
 from tui.widgets.status_bar import StatusBar
@@ -107,10 +108,16 @@ class Treetop(App[None]):
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
             loop.add_signal_handler(number, partial(self.exit, return_code=128 + number))
+        if not self.is_headless:
+            watch_terminal(partial(self._terminal_is_gone, loop))
         self.push_screen(self._list_of_runs())
         if self._ingester is not None:
             self._feed_file(self._ingester)
         self._watch_file()
+
+    def _terminal_is_gone(self, loop: asyncio.AbstractEventLoop) -> None:
+        with suppress(RuntimeError):  # it has ended already
+            loop.call_soon_threadsafe(partial(self.exit, return_code=GONE))
 
     def _list_of_runs(self) -> RunsScreen:
         hint = (

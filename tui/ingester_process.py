@@ -46,8 +46,8 @@ class IngesterProcess:
 
         def wrong(text: str) -> None:
             nonlocal said
-            said = text
-            self._on_trouble(text)
+            said = text.removeprefix("treetop: ").removeprefix(f"{self._path}: ")  # a screen has no room for a path
+            self._on_trouble(said)
 
         process = self._process
         await asyncio.gather(_listen(process.stderr, wrong), _listen(process.stdout, lambda _: self._on_trouble("")))

@@ -125,12 +125,12 @@ def test_a_file_that_is_damaged_while_it_is_written_is_said_and_may_be_replaced(
 def ingest_once(path: Path, server: RedisServer) -> tuple[int, str]:
     """As a user does who is not root, or is not allowed more than others."""
     command = [sys.executable, "-m", "tui.cli", "ingest", "--drain", "--db", str(path), "--redis", server.url]
-    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=_without_privileges)
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=without_privileges)
     assert done.stdout == ""
     return done.returncode, done.stderr
 
 
-def _without_privileges() -> None:
+def without_privileges() -> None:
     """The rights of files are for root, too."""
     if not os.geteuid():
         libc = ctypes.CDLL(None)
