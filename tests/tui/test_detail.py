@@ -126,7 +126,7 @@ class TestKinds:
 
     def test_a_prompt_of_old_agents_is_a_preview(self) -> None:
         event = example("llm_call_started", prompt=None, prompt_preview="Hello...")
-        assert "Prompt\nHello..." in shown(event)
+        assert "Prompt\nHello\n" in shown(event)
 
     def test_an_answer_shows_tokens_and_text(self) -> None:
         said = shown(example("llm_call_completed", response="Well.", token_usage={"prompt_tokens": 7}, error=None))
