@@ -61,6 +61,26 @@ def test_it_is_killed_and_has_nothing_when_it_comes_back(forgetful_redis: RedisS
     assert {kind for kind, _ in found.gaps} <= {"reset", "restarted", "trimmed"}
 
 
+def test_it_is_killed_and_has_what_it_saved_some_time_ago(forgetful_redis: RedisServer, db: Path) -> None:
+    server, last = forgetful_redis, 0
+    for _ in range(3):
+        publish(server, entries(last + 1, last + 100))
+        drain(db, server)
+        command(server, "SAVE")
+        publish(server, entries(last + 101, last + 150))
+        drain(db, server)
+        publish(server, entries(last + 151, last + 180))  # nobody read these
+        server.stop()
+        server.start()
+        publish(server, entries(last + 181, last + 220))
+        drain(db, server)
+        last += 220
+    sent = numbers(1, last)
+    found = settle("redis-server killed, with old data", 3, sent, db)
+    assert (found.lost(sent), found.doubled) == (90, 0)
+    assert len(found.gaps) >= 3
+
+
 def test_it_is_killed_while_it_answers(forgetful_redis: RedisServer, db: Path) -> None:
     """It is gone for good each time, and so is what it held; what was stored is stored once."""
     sent: list[int] = []

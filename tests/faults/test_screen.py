@@ -16,6 +16,7 @@ from tests.live import STREAM, publish
 from tests.recorder import Recorder
 from tests.tables import store
 from tests.test_terminal import Terminal
+from tests.tui.conftest import _in_no_haste  # noqa: F401 - as all tests of screens
 from tests.tui.stage import Clock, sees, shown, treetop, until, watching
 from tui.app import Treetop
 from tui.screens.run import RunScreen
