@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from store.errors import FileBusy, FileError, FileForeign, FileMissing, FileNewer
+from store.mount import ANY_DISK, mount_of
 from store.state import Call, Edge, EdgeKey, Node, Run, RunState, Step, Totals
 
 APPLICATION_ID = 0x74726565
@@ -44,6 +45,12 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     """
     if not path.parent.is_dir():
         raise FileMissing(f"{path}: there is no folder {path.parent}; make it, or name another file with --db")
+    mount = mount_of(path)
+    if mount is not None and mount.is_shared and not os.environ.get(ANY_DISK):
+        raise FileError(
+            f"{path}: {mount.point} is a file system that machines share ({mount.kind}), where SQLite can not keep a file"
+            f" whole; name a file on a disk of this machine with --db, or set {ANY_DISK}=1 if no other one uses it"
+        )
     if path.is_file() and not os.access(path, os.W_OK):
         raise FileError(f"{path}: may only be read; name another file with --db")
     try:

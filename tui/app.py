@@ -20,12 +20,14 @@ from textual.screen import Screen
 from store.errors import FileError, FileMissing, FileReplaced, StoreError
 from store.lease import holder
 from store.reader import Reader
+from store.url import public
 from tui.ascii_filter import AsciiFilter
 from tui.control_filter import ControlFilter
 from tui.ingester_process import IngesterProcess
 from tui.models import summary
 from tui.screens.fed import FedScreen
 from tui.screens.runs import RunsScreen
+from tui.terminal_watch import GONE, watch_terminal
 from tui.text import clean
 from tui.theme import DARK, DEFAULT_VARIABLES, LIGHT, Glyphs
 from tui.widgets.status_bar import StatusBar
@@ -104,14 +106,20 @@ class Treetop(App[None]):
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
             loop.add_signal_handler(number, partial(self.exit, return_code=128 + number))
+        if not self.is_headless:
+            watch_terminal(partial(self._terminal_is_gone, loop))
         self.push_screen(self._list_of_runs())
         if self._ingester is not None:
             self._feed_file(self._ingester)
         self._watch_file()
 
+    def _terminal_is_gone(self, loop: asyncio.AbstractEventLoop) -> None:
+        with suppress(RuntimeError):  # it has ended already
+            loop.call_soon_threadsafe(partial(self.exit, return_code=GONE))
+
     def _list_of_runs(self) -> RunsScreen:
         hint = (
-            f"No run yet.\n\nAgents publish events to the Redis stream {self.stream!r} at {self.url};\n"
+            f"No run yet.\n\nAgents publish events to the Redis stream {self.stream!r} at {public(self.url)};\n"
             f"they are stored in {self.path}, and their runs appear here by themselves.\n\n"
             "See how it looks with:  treetop demo"
         )

@@ -13,7 +13,6 @@ from rich.cells import cell_len
 from textual.binding import Binding
 from textual.command import CommandPalette
 from textual.dom import DOMNode
-from tui.widgets.key_line import KeyLine
 
 from store.writer import Writer
 from tests.tui.stage import LIVE, Clock, Feed, Hands, lines, sees, shown, strips, treetop, until, watching
@@ -24,6 +23,7 @@ from tui.screens.help import Help, bindings_of, key_names
 from tui.screens.problems import ProblemsScreen
 from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
+from tui.widgets.key_line import KeyLine
 from tui.widgets.node_tree import NodeTree
 from tui.widgets.rows import Rows
 from tui.widgets.run_list import RunList
