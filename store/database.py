@@ -23,6 +23,9 @@ APPLICATION_ID = 0x74726565
 VERSION = 2
 """Of the schema; `user_version` of the file."""
 
+CACHE = 16_000
+"""KiB that the writing connection keeps of the file: what a batch changes must fit, or it is written twice."""
+
 Row = Sequence[Any]
 
 
@@ -58,6 +61,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
             raise FileError(f"{path}: lies where SQLite can not share it between processes; use a local disk")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA journal_size_limit=67108864")
+        connection.execute(f"PRAGMA cache_size=-{CACHE}")
     except sqlite3.DatabaseError as error:
         connection.close()
         raise explain(error, path) from error
