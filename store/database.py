@@ -28,6 +28,12 @@ CACHE = 16_000
 
 Row = Sequence[Any]
 
+# Of values of these types, sqlite3 asks each time for an adapter before it stores them as they are, and to learn that there
+# is none takes longer than to store them.
+sqlite3.register_adapter(type(None), dict[None, None]().get)
+sqlite3.register_adapter(bool, int)
+sqlite3.register_adapter(bytes, bytes)
+
 
 def address(path: Path, mode: str) -> str:
     """The URI under which SQLite opens the file, `mode` being ro, rw or rwc.
