@@ -24,7 +24,16 @@ APPLICATION_ID = 0x74726565
 VERSION = 2
 """Of the schema; `user_version` of the file."""
 
+CACHE = 16_000
+"""KiB that the writing connection keeps of the file: what a batch changes must fit, or it is written twice."""
+
 Row = Sequence[Any]
+
+# Of values of these types, sqlite3 asks each time for an adapter before it stores them as they are, and to learn that there
+# is none takes longer than to store them.
+sqlite3.register_adapter(type(None), dict[None, None]().get)
+sqlite3.register_adapter(bool, int)
+sqlite3.register_adapter(bytes, bytes)
 
 
 def address(path: Path, mode: str) -> str:
@@ -65,6 +74,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
             raise FileError(f"{path}: lies where SQLite can not share it between processes; use a local disk")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA journal_size_limit=67108864")
+        connection.execute(f"PRAGMA cache_size=-{CACHE}")
     except sqlite3.DatabaseError as error:
         connection.close()
         raise explain(error, path) from error
