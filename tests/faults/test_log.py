@@ -6,8 +6,8 @@ from pathlib import Path
 
 from store.ingest import Ingester
 from store.reader import Reader
-from store.run_reader import RunReader
 from store.redis_server import RedisServer
+from store.run_reader import RunReader
 from tests.conftest import PATIENCE, until
 from tests.faults import child
 from tests.faults.numbered import publishing, settle
