@@ -49,6 +49,8 @@ class OpenRun(Struct):
     edges: Fetching[EdgeKey, Edge]
     keys: dict[str, int]
     generation: int
+    written: int
+    """Up to which position the file has it."""
     checkpoint: int = 0
     """The position of the newest."""
     touched: set[str] = field(default_factory=set)
@@ -153,9 +155,13 @@ class Projection:
         def fetch_nodes(node_ids: list[str]) -> Mapping[str, Node]:
             return self._fetch_nodes(run, node_ids)
 
+        def fetch_edges_of(keys: list[EdgeKey]) -> Mapping[EdgeKey, Edge]:
+            old = [key for key in keys if nodes[key.child].born <= run.written]  # no edge is older than its nodes
+            return fetch_edges(self._db, run.key, old)
+
         nodes = draft.nodes = Fetching(fetch_nodes)
-        edges = draft.edges = Fetching(lambda keys: fetch_edges(self._db, key, keys))
-        run = OpenRun(key, draft, nodes, edges, {}, generation)
+        edges = draft.edges = Fetching(fetch_edges_of)
+        run = OpenRun(key, draft, nodes, edges, {}, generation, draft.run.events)
         return run
 
     def _fetch_nodes(self, run: OpenRun, node_ids: list[str]) -> Mapping[str, Node]:
@@ -305,6 +311,7 @@ class Projection:
         declared = not now.run_id.startswith(GUESSED)
         row = (run.key, declared, run.generation, first, last, size, *db.run_to_row(now))
         self._db.execute(_UPSERT_RUN, row)
+        run.written = now.events
 
     def move(self, seqs: Sequence[int], source: str, target: str) -> None:
         """Events of one run turn out to be another's. Both are built again from their events."""
