@@ -114,7 +114,7 @@ class RunScreen(FedScreen):
             id="travel.edge",
             tooltip="To the node's next step or status",
         ),
-        Binding("comma", "edge(-1)", "Node's last", id="travel.edge-back", show=False, tooltip="To the one before"),
+        Binding("comma", "edge(-1)", "Before", id="travel.edge-back", show=False, tooltip="To the one before"),
         Binding("greater_than_sign", "speed(1)", "Faster", id="travel.faster", show=False, tooltip="Play faster"),
         Binding("less_than_sign", "speed(-1)", "Slower", id="travel.slower", show=False, tooltip="Play slower"),
         Binding(
@@ -292,7 +292,7 @@ class RunScreen(FedScreen):
         self._header.run, self._header.now = run, now
         self._header.place = "deleted" if self._deleted else place
         self._header.gaps = self._view.row.gaps
-        self._title(self._tree, f"2 Tree: {fmt.count(run.nodes)} nodes{self._tree.narrowed}")
+        self._title(self._tree, f"2 Tree: {fmt.count(run.nodes)} nodes{self._tree.narrowed}{self._tree.crumbs}")
 
     def _title(self, pane: Widget, title: str) -> None:
         """Name a pane. To set a title draws all of the pane again, so only where it is another one."""
