@@ -60,13 +60,15 @@ def size(octets: int) -> str:
 
 
 def offset(seconds: float) -> str:
-    """Time since the start of a run, aligned by its colon: `0:04.2`, `12:07.0`, `3:05:11`."""
+    """Time since the start of a run, aligned by its colon: `0:04.2`, `12:07.0`, `3:05:11`, `12d03:05`."""
     sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
     tenths = int(seconds * 10)
     minutes, tenths = divmod(tenths, 600)
     if minutes < 60:
         return f"{sign}{minutes}:{tenths // 10:02}.{tenths % 10}"
-    return f"{sign}{minutes // 60}:{minutes % 60:02}:{tenths // 10:02}"
+    if minutes < 100 * 60:
+        return f"{sign}{minutes // 60}:{minutes % 60:02}:{tenths // 10:02}"
+    return f"{sign}{minutes // 1440}d{minutes // 60 % 24:02}:{minutes % 60:02}"
 
 
 def moment(time: float | None, now: float) -> str:
