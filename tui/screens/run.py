@@ -5,17 +5,15 @@ past. `read` brings all of the screen there at once; what the user does only say
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
 from typing import ClassVar, Literal
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import ActiveBinding, Binding, BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.content import Content
-from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -28,10 +26,9 @@ from tui import format as fmt
 from tui.models import seek, summary
 from tui.models.event_filter import PLACEHOLDER, parse_match
 from tui.screens.event_list import EventList
-from tui.screens.fed import FRAME, FedScreen
 from tui.screens.find import Finder
 from tui.screens.inspection import Inspection
-from tui.screens.travel import Travel
+from tui.screens.travel_screen import TravelScreen
 from tui.text import clean
 from tui.theme import Glyphs
 from tui.widgets.key_line import KeyLine
@@ -45,15 +42,11 @@ from tui.widgets.timeline import Timeline
 
 PANES = ("tree", "timeline", "inspector")
 
-TRAVELLING = ("step", "edge", "play", "speed", "first", "last", "live")
-"""Actions that there are only in time travel; their keys mean something else outside it."""
-
-
 SOON = 0.06
 """Seconds to wait for all that is known of a node before what is at hand is shown: nothing flickers then."""
 
 
-class RunScreen(FedScreen):
+class RunScreen(TravelScreen):
     """Shows a run, live or stored, now or then, from the file alone."""
 
     VERTICAL_BREAKPOINTS = [(0, "-short"), (40, "-tall")]  # noqa: RUF012 - as Textual declares it
@@ -88,7 +81,6 @@ class RunScreen(FedScreen):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "follow", "Follow", id="run.follow", tooltip="Stay with what is being worked on, on or off"),
-        Binding("t", "travel", "Time travel", id="run.travel", tooltip="Walk back through the run, from here"),
         Binding("b", "scope", "Breadth", id="run.scope", tooltip="Timeline of the node, of all beneath it, or of the run"),
         Binding("v", "raw", "Raw", id="run.raw", tooltip="The event as JSON, or by its kind"),
         Binding("backslash,slash", "filter", "Filter", id="run.filter", show=False, tooltip="Only events that match"),
@@ -103,31 +95,6 @@ class RunScreen(FedScreen):
         Binding(
             "left_curly_bracket", "alike(-1)", "Alike", id="find.alike-before", show=False, tooltip="To the one before"
         ),
-        Binding("space", "play", "Play", id="travel.play", priority=True, tooltip="Play the run, or pause"),
-        Binding("right_square_bracket", "step(1)", "Event", key_display="[ ]", id="travel.step", tooltip="One event on"),
-        Binding("left_square_bracket", "step(-1)", "Back", id="travel.back", show=False, tooltip="One event back"),
-        Binding(
-            "full_stop",
-            "edge(1)",
-            "Node's next",
-            key_display=", .",
-            id="travel.edge",
-            tooltip="To the node's next step or status",
-        ),
-        Binding("comma", "edge(-1)", "Before", id="travel.edge-back", show=False, tooltip="To the one before"),
-        Binding("greater_than_sign", "speed(1)", "Faster", id="travel.faster", show=False, tooltip="Play faster"),
-        Binding("less_than_sign", "speed(-1)", "Slower", id="travel.slower", show=False, tooltip="Play slower"),
-        Binding(
-            "T",
-            "seek",
-            "Go to",
-            id="travel.seek",
-            show=False,
-            tooltip="To a time, a part or an event",
-        ),
-        Binding("home", "first", "Begin", id="travel.first", show=False, priority=True, tooltip="To the first event"),
-        Binding("end", "last", "End", id="travel.last", show=False, priority=True, tooltip="To the last event"),
-        Binding("L", "live", "Now", id="travel.live", tooltip="Back to how the run is now"),
         Binding("2", "pane('tree')", "Tree", id="pane.tree", show=False, tooltip="To the tree"),
         Binding("3", "pane('timeline')", "Timeline", id="pane.timeline", show=False, tooltip="To the timeline"),
         Binding("4", "pane('inspector')", "Inspector", id="pane.inspector", show=False, tooltip="To the inspector"),
@@ -140,7 +107,6 @@ class RunScreen(FedScreen):
         self.run_id = run_id
         self._follow = follow
         self._deleted = False
-        self._view: View | None = None
         self._node: Node | None = None
         """The selected one, as it was shown last."""
         self._seen: tuple[object, ...] = ()
@@ -149,8 +115,6 @@ class RunScreen(FedScreen):
         """What the inspector shows: the node, or the event, under the cursor."""
         self._raw = False
         self._titles: dict[Widget, str] = {}
-        self._travel = Travel()
-        self._player: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield RunHeader(self.glyphs)
@@ -173,7 +137,6 @@ class RunScreen(FedScreen):
         self._playbar = self.query_one(Playbar)
         for pane, title in ((self._tree, "2 Tree"), (self._timeline, "3 Timeline"), (self._inspector, "4 Inspector")):
             self._title(pane, title)
-        self._player = self.set_interval(FRAME, self._play, pause=True)
         self.set_focus(self._tree)  # at once: keys may be waiting already
 
     async def on_unmount(self) -> None:
@@ -315,16 +278,12 @@ class RunScreen(FedScreen):
 
     @on(Timeline.Needed)
     def _events_needed(self, message: Timeline.Needed) -> None:
-        self._work(partial(self._supply, message.first, message.last), "page", exclusive=False)
+        self.work(partial(self._supply, message.first, message.last), "page", exclusive=False)
 
     async def _supply(self, first: int, last: int) -> None:
         await self._events.supply(first, last)
         if self._about == "event":
             self._inspect()
-
-    def _work(self, work: Callable[[], Awaitable[None]], group: str, exclusive: bool = True) -> None:
-        """Do something that reads, in the place of what the group was at."""
-        self.run_worker(work, group=group, exclusive=exclusive)
 
     # What the timeline lists
 
@@ -334,12 +293,7 @@ class RunScreen(FedScreen):
             self.soon()
 
     def action_filter(self) -> None:
-        self._ask("filter")
-
-    def _ask(self, name: str) -> None:
-        box = self.query_one(f"#{name}", Input)
-        box.add_class("-open")
-        box.focus()
+        self.ask("filter")
 
     @on(Input.Changed, "#filter")
     def _filtered(self, event: Input.Changed) -> None:
@@ -350,7 +304,7 @@ class RunScreen(FedScreen):
     @on(Input.Submitted, "#filter")
     def _filter_done(self, event: Input.Submitted) -> None:
         event.input.set_class(bool(event.value), "-open")
-        self.action_pane("timeline")
+        self.answered("filter")
 
     # The inspector
 
@@ -372,9 +326,9 @@ class RunScreen(FedScreen):
         self._seen = seen
         if self._about == "event":
             if event is not None:
-                self._work(partial(self._inspect_event, event), "inspect")
+                self.work(partial(self._inspect_event, event), "inspect")
         elif node is not None and selected is not None:
-            self._work(partial(self._inspect_node, selected, node), "inspect")
+            self.work(partial(self._inspect_node, selected, node), "inspect")
 
     async def _inspect_event(self, stored: Stored) -> None:
         lines = await self._inspection.event(stored, self._raw)
@@ -442,7 +396,7 @@ class RunScreen(FedScreen):
             box = self.query_one(f"#{focused}", Input)
             box.value = ""
             box.remove_class("-open")
-            self.action_pane("timeline" if focused == "filter" else "tree")
+            self.answered(focused)
         elif focused == "inspector":
             self.action_pane("timeline" if self._about == "event" else "tree")
         elif focused == "timeline":
@@ -470,17 +424,13 @@ class RunScreen(FedScreen):
         return self._travel.active or (self.focused is not None and self.focused.id == "timeline")
 
     def action_next_active(self) -> None:
-        self._find(self._next_active)
+        self.find(self._next_active)
 
     def action_error(self, step: int) -> None:
-        self._find(partial(self._next_error, step))
+        self.find(partial(self._next_error, step))
 
     def action_alike(self, step: int) -> None:
-        self._find(partial(self._next_alike, step))
-
-    def _find(self, search: Callable[[], Awaitable[None]]) -> None:
-        if self._view is not None:
-            self._work(search, "find")
+        self.find(partial(self._next_alike, step))
 
     async def _next_active(self) -> None:
         self._select(await self._finder.active())
@@ -511,127 +461,23 @@ class RunScreen(FedScreen):
         file, here = self._view.file, self._travel.position or 0
         found = await (file.failed(here, step) if what == "failed" else file.alike(here, step))
         if found is not None:
-            self._go(found)
+            self.go(found)
 
-    # Time travel
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Some keys are those of time travel only; while something is typed, none is."""
-        if action in TRAVELLING:
-            return self._travel.active and not isinstance(self.focused, Input)
-        return super().check_action(action, parameters)
+    # In time travel
 
     @property
-    def active_bindings(self) -> dict[str, ActiveBinding]:
-        """In time travel the line of keys has those of time travel only: there is no room for others."""
-        found = super().active_bindings
-        if not self._travel.active:
-            return found
-        shown = ("travel.", "app.help", "app.leave")
-        return {
-            key: active
-            if not active.binding.show or (active.binding.id or "").startswith(shown)
-            else active._replace(binding=replace(active.binding, show=False))
-            for key, active in found.items()
-        }
+    def selected_key(self) -> int | None:
+        selected = self._tree.selected
+        return None if self._view is None or selected is None else self._view.shape.keys[selected]
 
-    def _go(self, position: int | None) -> None:
-        """To a position of the past, or back to the end."""
-        view = self._view
-        if view is None:
-            return
-        self._travel.go(None if position is None else max(0, min(position, view.end)))
-        self._travelled()
-
-    def _travelled(self) -> None:
-        self.set_class(self._travel.active, "-travelling")
-        if self._player is not None:
-            (self._player.resume if self._travel.playing else self._player.pause)()
-        self._timeline.following = True
-        self.refresh_bindings()
-        self.soon()
-
-    def action_travel(self) -> None:
-        if self._view is None:
-            return
-        if self._travel.active:
-            self._go(None)
-            return
-        self._follow = True  # any move leaves it
+    def entering(self) -> None:
+        self._follow = True  # until the user moves
         self._events.whole()
-        self._go(self._view.end)
 
-    def action_live(self) -> None:
-        self._go(None)
+    def answered(self, name: str) -> None:
+        self.action_pane("timeline" if name == "filter" else "tree")
 
-    def action_step(self, step: int) -> None:
-        self._pause()
-        self._go((self._travel.position or 0) + step)
-
-    def action_first(self) -> None:
-        self._go(1)
-
-    def action_last(self) -> None:
-        if self._view is not None:
-            self._go(self._view.end)
-
-    def action_edge(self, step: int) -> None:
-        self._pause()
-        self._find(partial(self._next_edge, step))
-
-    async def _next_edge(self, step: int) -> None:
-        assert self._view is not None
-        selected, here = self._tree.selected, self._travel.position
-        if selected is not None and here is not None:
-            found = await self._view.file.boundary(self._view.shape.keys[selected], here, step)
-            if found is not None:
-                self._go(found)
-
-    def action_play(self) -> None:
-        if self._travel.playing:
-            self._pause()
-        elif self._view is not None:
-            if self._travel.position == self._view.end:
-                self._travel.go(0)
-            self._travel.play()
-        self._travelled()
-
-    def _pause(self) -> None:
-        self._travel.playing = False
-
-    def action_speed(self, step: int) -> None:
-        (self._travel.faster if step > 0 else self._travel.slower)()
+    def travelled(self) -> None:
+        self._timeline.following = True
+        self.set_class(self._travel.active, "-travelling")
         self.soon()
-
-    async def _play(self) -> None:
-        if self._view is not None and self._travel.playing:
-            before = self._travel.position
-            await self._travel.advance(self._view)
-            if self._travel.position != before or not self._travel.playing:
-                self._travelled()
-
-    @on(Playbar.Sought)
-    def _sought(self, message: Playbar.Sought) -> None:
-        self._pause()
-        self._go(message.position)
-
-    def action_seek(self) -> None:
-        self._ask("seek")
-
-    @on(Input.Submitted, "#seek")
-    async def _seek(self, event: Input.Submitted) -> None:
-        view = self._view
-        if view is None:
-            return
-        try:
-            target = seek.parse(event.value)
-        except ValueError as error:
-            self.notify(clean(str(error)), severity="error", markup=False)
-            return
-        await self._travel.measure(view)
-        if self._travel.axis is not None:
-            here = view.end if self._travel.position is None else self._travel.position
-            self._go(seek.resolve(target, self._travel.axis, here))
-        event.input.value = ""
-        event.input.remove_class("-open")
-        self.action_pane("tree")

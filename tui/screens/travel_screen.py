@@ -1,0 +1,217 @@
+"""A screen that can go back in time: the keys of time travel, and what they do. What is shown is its subclass' matter."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+from typing import ClassVar
+
+from textual import on
+from textual.binding import ActiveBinding, Binding, BindingType
+from textual.timer import Timer
+from textual.widgets import Input
+
+from store.view import View
+from tui.models import seek
+from tui.screens.fed import FRAME, FedScreen
+from tui.screens.travel import Travel
+from tui.text import clean
+from tui.theme import Glyphs
+from tui.widgets.playbar import Playbar
+
+TRAVELLING = ("step", "edge", "play", "speed", "first", "last", "live")
+"""Actions that there are only in time travel; their keys mean something else outside it."""
+
+
+class TravelScreen(FedScreen):
+    """Looks at a run through a view, at the position of its `Travel`. Subclasses show that, in `read`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "travel", "Time travel", id="run.travel", tooltip="Walk back through the run, from here"),
+        Binding("space", "play", "Play", id="travel.play", priority=True, tooltip="Play the run, or pause"),
+        Binding("right_square_bracket", "step(1)", "Event", key_display="[ ]", id="travel.step", tooltip="One event on"),
+        Binding("left_square_bracket", "step(-1)", "Back", id="travel.back", show=False, tooltip="One event back"),
+        Binding(
+            "full_stop",
+            "edge(1)",
+            "Node's next",
+            key_display=", .",
+            id="travel.edge",
+            tooltip="To the node's next step or status",
+        ),
+        Binding("comma", "edge(-1)", "Before", id="travel.edge-back", show=False, tooltip="To the one before"),
+        Binding("greater_than_sign", "speed(1)", "Faster", id="travel.faster", show=False, tooltip="Play faster"),
+        Binding("less_than_sign", "speed(-1)", "Slower", id="travel.slower", show=False, tooltip="Play slower"),
+        Binding(
+            "T",
+            "seek",
+            "Go to",
+            id="travel.seek",
+            show=False,
+            tooltip="To a time, a part or an event",
+        ),
+        Binding("home", "first", "Begin", id="travel.first", show=False, priority=True, tooltip="To the first event"),
+        Binding("end", "last", "End", id="travel.last", show=False, priority=True, tooltip="To the last event"),
+        Binding("L", "live", "Now", id="travel.live", tooltip="Back to how the run is now"),
+    ]
+
+    def __init__(self, glyphs: Glyphs, clock: Callable[[], float]) -> None:
+        super().__init__(glyphs, clock)
+        self._view: View | None = None
+        """None: not open yet."""
+        self._travel = Travel()
+        self._player: Timer | None = None
+
+    def on_mount(self) -> None:
+        self._player = self.set_interval(FRAME, self._play, pause=True)
+
+    # For subclasses
+
+    @property
+    def selected_key(self) -> int | None:
+        """The key of the node whose steps `,` and `.` go to."""
+        raise NotImplementedError
+
+    def entering(self) -> None:
+        """Time travel is about to begin."""
+
+    def travelled(self) -> None:
+        """There is another position, or none any more."""
+        raise NotImplementedError
+
+    def answered(self, name: str) -> None:
+        """What was typed into the input of this name was taken in: the keys go elsewhere again."""
+        raise NotImplementedError
+
+    def ask(self, name: str) -> None:
+        """Open the input of this name."""
+        box = self.query_one(f"#{name}", Input)
+        box.add_class("-open")
+        box.focus()
+
+    def work(self, work: Callable[[], Awaitable[None]], group: str, exclusive: bool = True) -> None:
+        """Do something that reads, in the place of what the group was at."""
+        self.run_worker(work, group=group, exclusive=exclusive)
+
+    def find(self, search: Callable[[], Awaitable[None]]) -> None:
+        """Look for the place where a key leads to."""
+        if self._view is not None:
+            self.work(search, "find")
+
+    # Time travel
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Some keys are those of time travel only; while something is typed, none is."""
+        if action in TRAVELLING:
+            return self._travel.active and not isinstance(self.focused, Input)
+        return super().check_action(action, parameters)
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """In time travel the line of keys has those of time travel only: there is no room for others."""
+        found = super().active_bindings
+        if not self._travel.active:
+            return found
+        shown = ("travel.", "app.help", "app.leave")
+        return {
+            key: active
+            if not active.binding.show or (active.binding.id or "").startswith(shown)
+            else active._replace(binding=replace(active.binding, show=False))
+            for key, active in found.items()
+        }
+
+    def go(self, position: int | None) -> None:
+        """To a position of the past, or back to the end."""
+        view = self._view
+        if view is None:
+            return
+        self._travel.go(None if position is None else max(0, min(position, view.end)))
+        self._travelled()
+
+    def _travelled(self) -> None:
+        if self._player is not None:
+            (self._player.resume if self._travel.playing else self._player.pause)()
+        self.refresh_bindings()
+        self.travelled()
+
+    def action_travel(self) -> None:
+        if self._view is None:
+            return
+        if self._travel.active:
+            self.go(None)
+            return
+        self.entering()
+        self.go(self._view.end)
+
+    def action_live(self) -> None:
+        self.go(None)
+
+    def action_step(self, step: int) -> None:
+        self._pause()
+        self.go((self._travel.position or 0) + step)
+
+    def action_first(self) -> None:
+        self.go(1)
+
+    def action_last(self) -> None:
+        if self._view is not None:
+            self.go(self._view.end)
+
+    def action_edge(self, step: int) -> None:
+        self._pause()
+        self.find(partial(self._next_edge, step))
+
+    async def _next_edge(self, step: int) -> None:
+        view, key, here = self._view, self.selected_key, self._travel.position
+        if view is not None and key is not None and here is not None:
+            found = await view.file.boundary(key, here, step)
+            if found is not None:
+                self.go(found)
+
+    def action_play(self) -> None:
+        if self._travel.playing:
+            self._pause()
+        elif self._view is not None:
+            if self._travel.position == self._view.end:
+                self._travel.go(0)
+            self._travel.play()
+        self._travelled()
+
+    def _pause(self) -> None:
+        self._travel.playing = False
+
+    def action_speed(self, step: int) -> None:
+        (self._travel.faster if step > 0 else self._travel.slower)()
+        self.soon()
+
+    async def _play(self) -> None:
+        if self._view is not None and self._travel.playing:
+            before = self._travel.position
+            await self._travel.advance(self._view)
+            if self._travel.position != before or not self._travel.playing:
+                self._travelled()
+
+    @on(Playbar.Sought)
+    def _sought(self, message: Playbar.Sought) -> None:
+        self._pause()
+        self.go(message.position)
+
+    def action_seek(self) -> None:
+        self.ask("seek")
+
+    @on(Input.Submitted, "#seek")
+    async def _seek(self, event: Input.Submitted) -> None:
+        view = self._view
+        if view is None:
+            return
+        try:
+            target = seek.parse(event.value)
+        except ValueError as error:
+            self.notify(clean(str(error)), severity="error", markup=False)
+            return
+        await self._travel.measure(view)
+        if self._travel.axis is not None:
+            here = view.end if self._travel.position is None else self._travel.position
+            self.go(seek.resolve(target, self._travel.axis, here))
+        event.input.value = ""
+        event.input.remove_class("-open")
+        self.answered("seek")
