@@ -17,6 +17,8 @@ from msgspec import Struct
 from store import database as db
 from store.errors import FileError, RedisError
 from store.lease import holder
+from store.mount import mount_of
+from store.url import public
 
 FREE_SPACE = 500_000_000
 """Bytes of free disk below which it is time to worry."""
@@ -42,16 +44,18 @@ def check_redis(url: str, stream: str) -> Iterator[Finding]:
     """Redis and the stream. Imports redis, so it takes a moment."""
     import redis
 
-    from store.source import connect
+    from store.source import connect, reason
+
+    address = public(url)
 
     try:
         client = connect(url)
         about = client.info("server")
     except (redis.RedisError, OSError, RedisError) as error:
-        yield Finding("redis", f"{url}: {str(error).rstrip('.')}; start Redis, or name another with --redis", well=False)
+        yield Finding("redis", f"{address}: {reason(error)}; start Redis, or name another with --redis", well=False)
         return
     version = about["redis_version"]
-    yield Finding("redis", f"{url}: version {version}, up {about['uptime_in_seconds']} s")
+    yield Finding("redis", f"{address}: version {version}, up {about['uptime_in_seconds']} s")
     if int(version.split(".")[0]) < 7:
         yield Finding("redis", "before version 7 it does not say how many entries a gap lost")
     try:
@@ -157,6 +161,12 @@ def check_host(path: Path) -> Iterator[Finding]:
         yield Finding("disk", f"{free:,} bytes free in {folder}", well=free > FREE_SPACE)
         if not os.access(folder, os.W_OK):
             yield Finding("disk", f"{folder}: may only be read; nothing can be stored there", well=False)
+        mount = mount_of(path)
+        if mount is not None and mount.is_shared:
+            shared = f"{mount.point} is a file system that machines share ({mount.kind})"
+            yield Finding("disk", f"{shared}, where SQLite can not keep a file whole", well=False)
+        if mount is not None and mount.kind == "overlay":
+            yield Finding("disk", f"{mount.point} is the layer of a container (overlay): the file goes when that goes")
     version = ".".join(map(str, sqlite3.sqlite_version_info))
     old = "; before 3.51.3, so leave writing to one treetop" if sqlite3.sqlite_version_info < WAL_RESET_FIXED else ""
     yield Finding("sqlite", f"version {version}{old}")

@@ -19,7 +19,7 @@ from store.events import StreamId
 START = StreamId(0, 0)
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """An entry of the stream as read: its id and its fields."""
 
     at: StreamId

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from store.errors import FileBusy, FileError, FileForeign, FileMissing, FileNewer
+from store.mount import ANY_DISK, mount_of
 from store.state import Call, Edge, EdgeKey, Node, Run, RunState, Step, Totals
 
 APPLICATION_ID = 0x74726565
@@ -23,7 +24,16 @@ APPLICATION_ID = 0x74726565
 VERSION = 2
 """Of the schema; `user_version` of the file."""
 
+CACHE = 16_000
+"""KiB that the writing connection keeps of the file: what a batch changes must fit, or it is written twice."""
+
 Row = Sequence[Any]
+
+# Of values of these types, sqlite3 asks each time for an adapter before it stores them as they are, and to learn that there
+# is none takes longer than to store them.
+sqlite3.register_adapter(type(None), dict[None, None]().get)
+sqlite3.register_adapter(bool, int)
+sqlite3.register_adapter(bytes, bytes)
 
 
 def address(path: Path, mode: str) -> str:
@@ -44,6 +54,12 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     """
     if not path.parent.is_dir():
         raise FileMissing(f"{path}: there is no folder {path.parent}; make it, or name another file with --db")
+    mount = mount_of(path)
+    if mount is not None and mount.is_shared and not os.environ.get(ANY_DISK):
+        raise FileError(
+            f"{path}: {mount.point} is a file system that machines share ({mount.kind}), where SQLite can not keep a file"
+            f" whole; name a file on a disk of this machine with --db, or set {ANY_DISK}=1 if no other one uses it"
+        )
     if path.is_file() and not os.access(path, os.W_OK):
         raise FileError(f"{path}: may only be read; name another file with --db")
     try:
@@ -58,6 +74,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
             raise FileError(f"{path}: lies where SQLite can not share it between processes; use a local disk")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA journal_size_limit=67108864")
+        connection.execute(f"PRAGMA cache_size=-{CACHE}")
     except sqlite3.DatabaseError as error:
         connection.close()
         raise explain(error, path) from error

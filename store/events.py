@@ -8,7 +8,7 @@ Pure: no clock, no file, no network.
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple, Union
 
 import msgspec
 from msgspec import Meta, Struct
@@ -52,10 +52,12 @@ class StreamId(NamedTuple):
     @property
     def bounded(self) -> "StreamId":
         """As two integers that SQLite can hold: Redis counts in 64 bits without a sign."""
+        if self.ms < 2**63 and self.number < 2**63:
+            return self
         return StreamId(min(self.ms, 2**63 - 1), min(self.number, 2**63 - 1))
 
 
-class Facts(Struct, frozen=True, omit_defaults=True):
+class Facts(Struct, frozen=True, omit_defaults=True, gc=False):
     """What a payload says, as far as the fold and a timeline row need it. One subclass for each event type."""
 
     type: ClassVar[str] = ""
@@ -86,8 +88,8 @@ class Facts(Struct, frozen=True, omit_defaults=True):
     @property
     def mentions(self) -> tuple[str, ...]:
         """The ids of all nodes that the event names, the subject first, each once."""
-        if len(self.ids) == 1:
-            return (str(self.node_id),) if self.node_id else ()
+        if len(self.ids) == 1:  # most events
+            return (self.node_id,) if self.node_id else ()  # type: ignore[return-value]  # a number became text
         return tuple({value: None for name in self.ids if (value := getattr(self, name))})
 
     @property
@@ -371,7 +373,7 @@ TYPES: dict[str, type[Facts]] = {
 """The 16 types that agents publish, in the order of a run's life."""
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, gc=False):
     """One thing that an agent said.
 
     `time` is the publisher's clock in seconds since 1970, for display only: order is the order of the stream. `run_id` is
@@ -385,7 +387,7 @@ class Event(Struct, frozen=True):
     facts: Facts
 
 
-class _Envelope(Struct, frozen=True):
+class _Envelope(Struct, frozen=True, gc=False):
     event_type: str
     payload: msgspec.Raw
     event_id: Id = None
@@ -393,7 +395,17 @@ class _Envelope(Struct, frozen=True):
     run_id: Id = None
 
 
-_envelope = msgspec.json.Decoder(_Envelope)
+def _envelope_of(kind: type[Facts]) -> type[Struct]:
+    """The same for one type of events, with its payload decoded."""
+    fields: list[Any] = [("payload", kind), ("event_id", Id, None), ("timestamp", Any, None), ("run_id", Id, None)]
+    return msgspec.defstruct(f"_{kind.__name__}", fields, frozen=True, gc=False, tag_field="event_type", tag=kind.type)
+
+
+_known: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
+    Union[tuple(map(_envelope_of, TYPES.values()))],  # noqa: UP007
+    strict=False,
+)
+_envelope = msgspec.json.Decoder(_Envelope, strict=False)
 _decoders = {name: msgspec.json.Decoder(kind, strict=False) for name, kind in TYPES.items()}
 _other = msgspec.json.Decoder(Other, strict=False)
 _encode = msgspec.json.Encoder().encode
@@ -408,23 +420,27 @@ def decode(body: bytes, at: StreamId) -> Event:
     try:
         if not body.isascii():
             body.decode()  # fields that are skipped are not checked otherwise, and SQLite reads them as text
-        envelope = _envelope.decode(body)
+        try:
+            envelope = _known.decode(body)
+            event_type, facts = envelope.payload.type, envelope.payload
+        except msgspec.ValidationError:  # of another type, or something is wrong with it
+            envelope = _envelope.decode(body)
+            event_type, facts = envelope.event_type, None
     except (ValueError, RecursionError, MemoryError) as error:
         raise Unreadable(_reason(error)) from error
-    if not envelope.event_type:
+    if not event_type:
         raise Unreadable("event_type is empty")
-    facts = _decode_payload(envelope.event_type, bytes(envelope.payload))
-    run_id = envelope.run_id
+    event_id, run_id = envelope.event_id, envelope.run_id
     return Event(
-        event_id=str(at) if envelope.event_id in (None, "") else str(envelope.event_id),
-        type=envelope.event_type,
-        time=_seconds(envelope.timestamp, at),
-        run_id=None if run_id in (None, "") else str(run_id),
-        facts=facts,
+        str(at) if event_id in (None, "") else str(event_id),
+        event_type,
+        _seconds(envelope.timestamp, at),
+        None if run_id in (None, "") else str(run_id),
+        facts or _decode_payload(event_type, envelope.payload),
     )
 
 
-def _decode_payload(event_type: str, payload: bytes) -> Facts:
+def _decode_payload(event_type: str, payload: msgspec.Raw) -> Facts:
     try:
         return _decoders.get(event_type, _other).decode(payload)
     except (ValueError, RecursionError, MemoryError) as error:

@@ -42,7 +42,8 @@ class Move(NamedTuple):
 class Change(Struct):
     """What folding some events touched, so that only that is written or drawn again."""
 
-    nodes: set[str] = field(default_factory=set)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    """Nodes that are new or changed, as they are now."""
     born: list[str] = field(default_factory=list)
     """Nodes that are new, in the order in which they were named."""
     edges: list[Edge] = field(default_factory=list)
@@ -92,8 +93,10 @@ class Draft:
     def apply(self, event: Event) -> None:
         run, facts, time = self.run, event.facts, event.time
         run.events += 1
-        run.started = time if run.started is None or time < run.started else run.started
-        run.latest = time if run.latest is None or time > run.latest else run.latest
+        if run.started is None or time < run.started:
+            run.started = time
+        if run.latest is None or time > run.latest:
+            run.latest = time
         if run.ended is not None and event.type in REVIVING:
             run.status, run.ended = RunStatus.RUNNING, None
         for node_id in facts.mentions:
@@ -110,16 +113,17 @@ class Draft:
 
     def node(self, node_id: str) -> Node:
         """The node, ours to change; a placeholder where it was never heard of."""
-        node = self.nodes.get(node_id)
-        if node is None:
-            node = self.nodes[node_id] = Node(node_id, born=self.run.events)
-            self.run.nodes += 1
-            self.change.nodes.add(node_id)
-            self.change.born.append(node_id)
-        elif node_id not in self.change.nodes:
-            node = self.nodes[node_id] = copy(node)
-            self.change.nodes.add(node_id)
-        return node
+        ours = self.change.nodes.get(node_id)
+        if ours is None:
+            known = self.nodes.get(node_id)
+            if known is None:
+                ours = Node(node_id, born=self.run.events)
+                self.run.nodes += 1
+                self.change.born.append(node_id)
+            else:
+                ours = copy(known)
+            self.nodes[node_id] = self.change.nodes[node_id] = ours
+        return ours
 
     # The run
 

@@ -77,7 +77,7 @@ class History:
             self._restart(position)
         changed: set[str] = set()
         while self.position < position:
-            changed |= self._draft.advance(self._next(position)).nodes
+            changed |= self._draft.advance(self._next(position)).nodes.keys()
         return changed
 
     def nodes(self, keys: Sequence[int]) -> dict[int, Node]:

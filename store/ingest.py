@@ -20,7 +20,7 @@ import redis
 from store.cursor import Cursor, Verdict
 from store.errors import Fenced, FileBusy, FileError, FileLocked, FileReplaced, RedisError
 from store.lease import Lease
-from store.source import Source, is_refusal
+from store.source import Source, is_refusal, reason
 from store.writer import Counts, Writer
 
 RETRY_FIRST, RETRY_LAST, RETRY_REFUSED = 0.1, 5.0, 30.0
@@ -103,7 +103,7 @@ class Ingester:
         self._tell(writer, key, "connecting")
         if not self._greeted:
             self._greeted = True
-            _say(f"{self.path}: storing what is published to {self.stream} at {self._source.url}")
+            _say(f"{self.path}: storing what is published to {self.stream} at {self._source.address}")
         cursor, certain, patience = writer.cursor(key), True, RETRY_FIRST
         while not self._stopping:
             writer.check_in_place()
@@ -116,7 +116,7 @@ class Ingester:
             except (redis.RedisError, OSError, MemoryError) as error:
                 certain, refused = True, is_refusal(error)
                 self._source.disconnect()
-                self._tell(writer, key, "refused" if refused else "away", f"{self._source.url}: {error}")
+                self._tell(writer, key, "refused" if refused else "away", f"{self._source.address}: {reason(error)}")
                 self._pause(RETRY_REFUSED if refused else random.uniform(0.0, patience))
                 patience = min(2 * patience, RETRY_LAST)
         self._tell(writer, key, "stopped")
@@ -140,8 +140,8 @@ class Ingester:
                     caught_up = self._append(writer, key, cursor, verdict)
                     cursor, certain = verdict.cursor, False
             except (redis.RedisError, OSError) as error:
-                reason = str(error).rstrip(".")
-                raise RedisError(f"{self._source.url}: {reason}; start Redis, or name another with --redis") from error
+                said = f"{self._source.address}: {reason(error)}"
+                raise RedisError(f"{said}; start Redis, or name another with --redis") from error
             self._tell(writer, key, "stopped")
         return self.counts
 
@@ -155,18 +155,18 @@ class Ingester:
 
     # What it says of itself
 
-    def _tell(self, writer: Writer, key: int, state: str, reason: str | None = None) -> None:
+    def _tell(self, writer: Writer, key: int, state: str, why: str | None = None) -> None:
         """Say in the file how it goes, when that changed, and at most once a second while catching up."""
         now = time.time()
         if self._note is not None:
             until, note = self._note
             self._note = self._note if now < until else None
-            reason = reason or (note if self._note else None)
-        if (state, reason) == self._state and (state != "reading" or now - self._told < 1.0):
+            why = why or (note if self._note else None)
+        if (state, why) == self._state and (state != "reading" or now - self._told < 1.0):
             return
-        since = self._since if (state, reason) == self._state else now
-        writer.report(key, state, reason, self._source.head, since)
-        self._state, self._since, self._told = (state, reason), since, now
+        since = self._since if (state, why) == self._state else now
+        writer.report(key, state, why, self._source.head, since)
+        self._state, self._since, self._told = (state, why), since, now
         if self._trouble:
             lasted = time.monotonic() - self._troubled
             _say(f"{self.path}: events are stored again, after {lasted:.0f} s")

@@ -23,6 +23,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from store.errors import RedisError
+from store.url import public
 
 FIELD = "json_payload"
 """The field of a stream entry that holds the event."""
@@ -63,7 +64,7 @@ def connect(url: str) -> redis.Redis:
         client.connection_pool.make_connection()
     except (ValueError, TypeError) as error:
         raise RedisError(
-            f"{url}: is not the address of a Redis ({error}); give one like redis://localhost:6379/0"
+            f"{public(url)}: is not the address of a Redis ({error}); give one like redis://localhost:6379/0"
         ) from error
     return client
 

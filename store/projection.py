@@ -26,7 +26,7 @@ CHUNK = 5_000
 """Events that are read at a time when a run is built again."""
 
 
-class Arrived(Struct):
+class Arrived(Struct, gc=False):
     """An event on its way into the file."""
 
     seq: int
@@ -49,6 +49,8 @@ class OpenRun(Struct):
     edges: Fetching[EdgeKey, Edge]
     keys: dict[str, int]
     generation: int
+    written: int
+    """Up to which position the file has it."""
     checkpoint: int = 0
     """The position of the newest."""
     touched: set[str] = field(default_factory=set)
@@ -153,9 +155,13 @@ class Projection:
         def fetch_nodes(node_ids: list[str]) -> Mapping[str, Node]:
             return self._fetch_nodes(run, node_ids)
 
+        def fetch_edges_of(keys: list[EdgeKey]) -> Mapping[EdgeKey, Edge]:
+            old = [key for key in keys if nodes[key.child].born <= run.written]  # no edge is older than its nodes
+            return fetch_edges(self._db, run.key, old)
+
         nodes = draft.nodes = Fetching(fetch_nodes)
-        edges = draft.edges = Fetching(lambda keys: fetch_edges(self._db, key, keys))
-        run = OpenRun(key, draft, nodes, edges, {}, generation)
+        edges = draft.edges = Fetching(fetch_edges_of)
+        run = OpenRun(key, draft, nodes, edges, {}, generation, draft.run.events)
         return run
 
     def _fetch_nodes(self, run: OpenRun, node_ids: list[str]) -> Mapping[str, Node]:
@@ -186,42 +192,46 @@ class Projection:
         """Store further events of a run, and what they change."""
         run = self.open(run_id)
         first = run.draft.run.events + 1
-        transitions = self._advance(run, [item.event for item in items], [id_ for item in items for id_ in item.mentions])
-        rows, bodies = [], []
+        transitions = self._advance(run, items)
+        rows = []
         for position, item in enumerate(items, first):
             event, facts = item.event, item.event.facts
-            transition = transitions.get(position)
+            subject, (ms, number) = facts.subject, item.at.bounded
+            turn, old, status = _turn(event, transitions.get(position))
             rows.append(
                 (
                     item.seq,
                     run.key,
                     position,
-                    self.type_key(event.type),
-                    None if facts.subject is None else run.key_of(facts.subject),
+                    self._types.get(event.type) or self.type_key(event.type),
+                    None if subject is None else run.keys[subject],
                     event.time,
                     item.stream,
-                    *item.at.bounded,
+                    ms,
+                    number,
                     event.event_id,
                     item.identity,
                     event.run_id is None,
                     facts.failed,
-                    _is_turn(event, transition),
-                    *((None, None) if transition is None else transition[1:]),
+                    turn,
+                    old,
+                    status,
                     encode_facts(facts).decode(),
                 )
             )
-            bodies.append((item.seq, item.crc, item.body))
         self._db.executemany(_INSERT_EVENT, rows)
+        bodies = [(item.seq, item.crc, item.body) for item in items]
         self._db.executemany("INSERT INTO body (seq, crc, data) VALUES (?, ?, ?)", bodies)
         self._write_mentions(run, items)
         self._write_run(run, items[0].seq, items[-1].seq, sum(len(item.body) for item in items))
 
-    def _advance(self, run: OpenRun, events: Sequence[Event], mentions: Iterable[str]) -> dict[int, Transition]:
+    def _advance(self, run: OpenRun, items: Sequence[Arrived]) -> dict[int, Transition]:
         """Fold, and write what that changed: nodes, edges, moves and, where one is due, a checkpoint."""
-        run.nodes.expect(mentions)
+        events = [item.event for item in items]
+        run.nodes.expect(id_ for item in items for id_ in item.mentions)
         before = run.draft.run.events
         born: list[str] = []
-        changed: set[str] = set()
+        changed: dict[str, Node] = {}
         moves: list[Move] = []
         edges: list[Edge] = []
         transitions: dict[int, Transition] = {}
@@ -237,26 +247,26 @@ class Projection:
             moves += change.moves
             edges += change.edges
             transitions.update(change.transitions)
-            run.touched |= change.nodes
+            run.touched.update(change.nodes)
             if run.draft.run.events - run.checkpoint >= EVERY:
                 past.append(self._checkpoint(run))
             at = upto
-        nodes, key_of, fresh = run.nodes, run.key_of, set(born)
+        fresh = [changed.pop(node_id) for node_id in born]
         self._db.executemany(
-            _INSERT_NODE, [(run.keys[node_id], run.key, *db.node_to_row(nodes[node_id], key_of)) for node_id in born]
+            _INSERT_NODE, [(run.keys[node.node_id], run.key, *db.node_to_row(node, run.key_of)) for node in fresh]
         )
-        self._update(run, [node_id for node_id in changed if node_id not in fresh], moves, before)
+        self._update(run, changed.values(), moves, before)
         self._db.executemany(_INSERT_EDGE, [(run.key, *db.edge_to_row(edge)) for edge in edges])
         for row, versions in past:
             self._db.execute(_INSERT_CHECKPOINT, row)
             self._db.executemany("INSERT INTO version (node, position, data) VALUES (?, ?, ?)", versions)
         return transitions
 
-    def _update(self, run: OpenRun, node_ids: Sequence[str], moves: Sequence[Move], before: int) -> None:
+    def _update(self, run: OpenRun, nodes: Iterable[Node], moves: Sequence[Move], before: int) -> None:
         """Write nodes that have a row already."""
         rows, troubled = [], []
-        for node_id in node_ids:
-            node, key = run.nodes[node_id], run.key_of(node_id)
+        for node in nodes:
+            key = run.key_of(node.node_id)
             row = db.node_to_row(node, run.key_of)
             rows.append((*_changing(row), key))
             if node.troubled is not None and node.troubled > before:
@@ -282,17 +292,17 @@ class Projection:
         counts = (now.nodes, now.errors, now.llm_calls, now.tool_calls, now.tokens_in, now.tokens_out)
         return (run.key, now.events, now.latest, *counts, encode(now)), versions
 
-    def _write_mentions(self, run: OpenRun, items: Iterable[Arrived]) -> None:
+    def _write_mentions(self, run: OpenRun, items: Sequence[Arrived]) -> None:
         """Number the events that name a node. The state counted them already; so count back from there."""
-        named = [(node_id, item.seq) for item in items for node_id in item.mentions]
+        nodes, keys = run.nodes, run.keys
         left: dict[str, int] = {}
         rows = []
-        for node_id, seq in reversed(named):
-            n = left.get(node_id)
-            if n is None:
-                n = run.nodes[node_id].events
-            left[node_id] = n - 1
-            rows.append((run.key_of(node_id), n, seq))
+        for item in reversed(items):
+            seq = item.seq
+            for node_id in item.mentions:
+                n = left.get(node_id) or nodes[node_id].events
+                left[node_id] = n - 1
+                rows.append((keys[node_id], n, seq))
         self._db.executemany("INSERT INTO node_event (node, n, seq) VALUES (?, ?, ?)", reversed(rows))
 
     def _write_run(self, run: OpenRun, first: int, last: int, size: int) -> None:
@@ -301,6 +311,7 @@ class Projection:
         declared = not now.run_id.startswith(GUESSED)
         row = (run.key, declared, run.generation, first, last, size, *db.run_to_row(now))
         self._db.execute(_UPSERT_RUN, row)
+        run.written = now.events
 
     def move(self, seqs: Sequence[int], source: str, target: str) -> None:
         """Events of one run turn out to be another's. Both are built again from their events."""
@@ -327,16 +338,12 @@ class Projection:
         after = 0
         while items := self._read(run.key, after):
             first = run.draft.run.events + 1
-            transitions = self._advance(
-                run, [item.event for item in items], [id_ for item in items for id_ in item.mentions]
-            )
+            transitions = self._advance(run, items)
             rows = []
             for position, item in enumerate(items, first):
                 subject = item.event.facts.subject
-                transition = transitions.get(position)
-                status = (None, None) if transition is None else transition[1:]
-                node = None if subject is None else run.key_of(subject)
-                rows.append((position, node, _is_turn(item.event, transition), *status, item.seq))
+                node = None if subject is None else run.keys[subject]
+                rows.append((position, node, *_turn(item.event, transitions.get(position)), item.seq))
             self._db.executemany(_RENUMBER_EVENT, rows)
             self._write_mentions(run, items)
             size = self._db.execute(
@@ -365,6 +372,8 @@ class Projection:
         return [Arrived(seq, event, event.facts.mentions, None, StreamId(0, 0), b"", 0, 0) for seq, event in events]
 
 
-def _is_turn(event: Event, transition: Transition | None) -> bool:
-    """Does a step of the node begin or end with the event, or its status change?"""
-    return transition is not None or event.type in ("step_started", "step_finished")
+def _turn(event: Event, transition: Transition | None) -> tuple[bool, str | None, str | None]:
+    """Does a step of the node begin or end with the event, or its status change? And from which to which?"""
+    if transition is None:
+        return event.type in ("step_started", "step_finished"), None, None
+    return True, transition.old, transition.new

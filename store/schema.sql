@@ -75,7 +75,7 @@ CREATE TABLE event (                        -- the structure; what an agent said
     time REAL NOT NULL,                     -- by the publisher's clock
     stream INTEGER, ms INTEGER NOT NULL, number INTEGER NOT NULL,  -- where it was read: stream, entry id
     event_id TEXT NOT NULL,
-    identity INTEGER NOT NULL,              -- hash of the published run_id and the event_id, to find repetitions
+    identity INTEGER NOT NULL,              -- hashes of the published run_id and of the event_id, to find repetitions
     guessed INTEGER NOT NULL,               -- 1: published without run_id
     failed INTEGER NOT NULL,                -- 1: it reports an error
     turn INTEGER NOT NULL,                  -- 1: a step of its node begins or ends with it, or the node's status changes

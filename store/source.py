@@ -17,6 +17,7 @@ from redis.retry import Retry
 from store.cursor import START, Cursor, Entry, Look, Verdict, follow, is_contiguous, judge
 from store.errors import RedisError
 from store.events import StreamId
+from store.url import public
 
 BLOCK = 0.5
 """Seconds to wait in Redis for the next entry."""
@@ -100,7 +101,7 @@ def connect(url: str, allowance: Allowance | None = None) -> redis.Redis:
         )
     except ValueError as error:
         raise RedisError(
-            f"{url}: is not the address of a Redis ({error}); give one like redis://localhost:6379/0"
+            f"{public(url)}: is not the address of a Redis ({error}); give one like redis://localhost:6379/0"
         ) from error
 
 
@@ -108,7 +109,7 @@ class Source:
     """One stream of one Redis. Methods raise redis.RedisError and OSError; the connection is made anew after each."""
 
     def __init__(self, url: str, name: str) -> None:
-        self.url = url
+        self.address = public(url)
         self.name = name
         self.head: StreamId | None = None
         """The newest id of the stream, when last looked at."""
@@ -192,12 +193,29 @@ class Source:
         )
 
 
+PASSING = (
+    redis.exceptions.BusyLoadingError,
+    redis.exceptions.MasterDownError,
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+)
+"""What Redis answers while it is not well: it will do by itself, or whoever minds it is at it already."""
+
+
+def reason(error: Exception) -> str:
+    """What is wrong, for a person. That of a wrong password speaks of Redis' protocol."""
+    if isinstance(error, redis.AuthenticationError):
+        return "wants a password, or another one; give it in the address, like redis://:password@localhost:6379/0"
+    return str(error).rstrip(".")
+
+
 def is_refusal(error: Exception) -> bool:
     """Does a person have to mend something before it makes sense to try again?"""
     if isinstance(error, redis.AuthenticationError):
         return True
-    passing = (redis.exceptions.BusyLoadingError, redis.exceptions.ReadOnlyError, redis.exceptions.OutOfMemoryError)
-    return isinstance(error, redis.ResponseError) and not isinstance(error, passing)
+    if not isinstance(error, redis.ResponseError) or isinstance(error, PASSING):
+        return False
+    return not str(error).startswith(("BUSY ", "UNBLOCKED "))  # a script takes long; a master became a replica
 
 
 def _entries_of_range(reply: Any) -> list[Entry]:

@@ -8,7 +8,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from hashlib import blake2b
 from itertools import count
 from pathlib import Path
 from zlib import crc32
@@ -307,20 +306,18 @@ class Writer:
 
     def _without_duplicates(self, good: list[Arrived], counts: Counts, keep_differing: bool) -> list[Arrived]:
         """Leave out what is in the file already. The same id with other content is not the same event: rejected."""
-        known: dict[int, list[tuple[str, int]]] = {}
-        for part in batched((item.identity for item in good), ASKED_AT_ONCE):
-            marks = ",".join("?" * len(part))
-            for identity, event_id, crc in self._db.execute(
-                "SELECT e.identity, e.event_id, b.crc FROM event e JOIN body b ON b.seq = e.seq"
-                f" WHERE e.identity IN ({marks})",
-                part,
-            ):
-                known.setdefault(identity, []).append((event_id, crc))
+        known = self._ask_identities([item.identity for item in good])
         fresh = []
         for item in good:
-            same = [crc for event_id, crc in known.get(item.identity, ()) if event_id == item.event.event_id]
+            alike = known.get(item.identity)
+            if alike is None:  # nearly always
+                known[item.identity] = [(item.event.run_id, item.event.event_id, item.crc)]
+                fresh.append(item)
+                continue
+            named = (item.event.run_id, item.event.event_id)
+            same = [crc for run_id, event_id, crc in alike if (run_id, event_id) == named]
             if not same:
-                known.setdefault(item.identity, []).append((item.event.event_id, item.crc))
+                alike.append((*named, item.crc))
                 fresh.append(item)
             elif item.crc in same:
                 counts.duplicate += 1
@@ -330,6 +327,20 @@ class Writer:
                     self._reject(item.stream, item.at, reason, item.body)
                 counts.rejected += 1
         return fresh
+
+    def _ask_identities(self, identities: Sequence[int]) -> dict[int, list[tuple[str | None, str, int]]]:
+        """What the file has with these: the published run, the event's id, and the checksum of its body."""
+        known: dict[int, list[tuple[str | None, str, int]]] = {}
+        for part in batched(identities, ASKED_AT_ONCE):
+            marks = ",".join("?" * len(part))
+            for identity, *found in self._db.execute(
+                "SELECT e.identity, CASE WHEN e.guessed THEN NULL ELSE r.run_id END, e.event_id, b.crc"
+                " FROM event e JOIN run r ON r.key = e.run JOIN body b ON b.seq = e.seq"
+                f" WHERE e.identity IN ({marks})",
+                part,
+            ):
+                known.setdefault(identity, []).append(tuple(found))
+        return known
 
     def _store(self, items: list[Arrived], stream: int | None, home: str | None) -> str | None:
         """Find the run of each event, then write run by run. Gives the run heard of last."""
@@ -343,16 +354,20 @@ class Writer:
             self._write(pending)
             return takes_roots(self._projection.open(run_id).draft.run)
 
+        homes = self._homes
         for item in items:
             event = item.event
             run_id = event.run_id or home or attribute(event, item.at, self._home_of, latest, may_take_roots)
-            latest = run_id
-            self._projection.open(run_id)  # runs are numbered in the order in which they are heard of
             if event.run_id is None:
                 self._guesses[run_id] = True
-            if any(self._homes.get(node_id) != run_id for node_id in item.mentions):
-                self._claim(item, run_id, pending)
+            if run_id not in pending:
+                self._projection.open(run_id)  # runs are numbered in the order in which they are heard of
+            for node_id in item.mentions:
+                if homes.get(node_id) != run_id:
+                    self._claim(item, run_id, pending)
+                    break
             pending.setdefault(run_id, []).append(item)
+            latest = run_id
         self._write(pending)
         if stream is not None and latest is not None:
             key = self._projection.open(latest).key
@@ -393,7 +408,7 @@ class Writer:
 
     def _learn_homes(self, items: Iterable[Arrived]) -> None:
         """Ask the file at once for the homes of all nodes that these events name."""
-        named = {node_id for item in items for node_id in item.mentions} - self._homes.keys()
+        named = {node_id for item in items for node_id in item.mentions}.difference(self._homes)
         for part in batched(named, ASKED_AT_ONCE):
             self._ask_homes(part)
 
@@ -495,6 +510,9 @@ def _data(entry: Entry) -> bytes:
 
 
 def _identity(event: Event) -> int:
-    """A number that two deliveries of an event share. Ids are unique within a run only, where emitters count."""
-    digest = blake2b(f"{event.run_id or ''}\n{event.event_id}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+    """A number that two deliveries of an event share: where to look for the first of them.
+
+    Half of it comes from the run, so that the identities of a run lie together in their index. Others may share it, too.
+    """
+    run = crc32((event.run_id or "").encode("utf-8", "surrogatepass"))
+    return ((run - 2**31) << 32) + crc32(event.event_id.encode("utf-8", "surrogatepass"))

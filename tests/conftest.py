@@ -1,6 +1,7 @@
 """What many tests need: a real Redis, a file, and the events of a real run."""
 
 import json
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from store import history, projection, view
 from store.cursor import Entry
 from store.events import StreamId
-from store.redis_server import RedisServer
+from store.redis_server import RedisServer, find_server
 from tests.recorder import entry_of
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -20,6 +21,9 @@ settings.load_profile("patient")
 
 RECORDED = Path(__file__).parents[2] / "shared" / "data" / "recorded-run.entries.jsonl"
 """100 events that a real agent published on 22 April 2025; not part of the project."""
+
+SERVERS = {"session_redis", "mortal_redis", "forgetful_redis", "absent", "fuzzed", "demo"}
+"""The fixtures that start a redis-server."""
 
 PATIENCE = 60.0
 """Seconds after which what did not happen will not."""
@@ -31,6 +35,22 @@ def until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.005)
+
+
+def pytest_report_header() -> str:
+    """On which redis-server the tests run; TREETOP_REDIS_SERVER may name another."""
+    server = find_server()
+    said = subprocess.run([server, "--version"], capture_output=True, text=True).stdout
+    version = next((word.removeprefix("v=") for word in said.split() if word.startswith("v=")), "?")
+    return f"redis-server: {version}, {server}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What uses a redis-server can be chosen by `-m redis`."""
+    for item in items:
+        if SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("redis")
 
 
 @pytest.fixture

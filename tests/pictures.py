@@ -8,6 +8,7 @@ Each is an SVG as Textual exports it, and a PNG made of it, which carries the ch
 
 import asyncio
 import os
+import re
 import struct
 import sys
 import tempfile
@@ -47,6 +48,13 @@ class Picture:
 
 
 WIDE, SMALL = (160, 45), (80, 24)
+
+
+def seek(where: str) -> list[str]:
+    """The keys that go to a place in the past."""
+    return ["T", *("percent_sign" if character == "%" else character for character in where), "enter"]
+
+
 PICTURES = (
     Picture("runs-dark", (160, 34), ["down"]),
     Picture("runs-light", (160, 34), ["down"], light=True),
@@ -56,6 +64,15 @@ PICTURES = (
     Picture("error-light", WIDE, ["down", "down", "enter", "e", "e", "b", "3", *["j"] * 3], light=True),
     Picture("run-80x24", SMALL, ["F"]),
     Picture("help", (100, 40), ["F", "question_mark"]),
+    Picture("travel-dark", WIDE, ["down", "enter", "t", *seek("60%")]),
+    Picture("travel-light", WIDE, ["down", "enter", "t", *seek("60%")], light=True),
+)
+
+STRIP = "travel-strip"
+"""One run at four of its moments, as one picture."""
+FRAMES = tuple(
+    Picture(f"{STRIP}-{at}", (100, 28), ["down", "enter", "t", *seek(where)])
+    for at, where in enumerate(("3%", "15%", "55%", "end"))
 )
 
 
@@ -89,6 +106,18 @@ async def draw(picture: Picture, path: Path, clock: Callable[[], float]) -> str:
         return app.export_screenshot(title="treetop")
 
 
+def strip_of(frames: Sequence[str]) -> str:
+    """Pictures of one size, two beside each other, as one SVG."""
+    sizes = [re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', frame) for frame in frames]
+    width, height = next((float(size[1]), float(size[2])) for size in sizes if size is not None)
+    placed = (
+        frame.replace("<svg ", f'<svg x="{at % 2 * width}" y="{at // 2 * height}" width="{width}" height="{height}" ', 1)
+        for at, frame in enumerate(frames)
+    )
+    box = f"0 0 {2 * width} {(len(frames) + 1) // 2 * height}"
+    return f'<svg viewBox="{box}" xmlns="http://www.w3.org/2000/svg">\n' + "\n".join(placed) + "\n</svg>\n"
+
+
 def png_of(svg: str) -> bytes:
     """The picture as PNG, drawn with Fira Code, with the checksum of the SVG in a text chunk."""
     import resvg_py
@@ -109,9 +138,9 @@ def checksum(svg: str) -> bytes:
     return sha256(svg.encode()).hexdigest().encode()
 
 
-def is_fresh(picture: Picture, svg: str) -> bool:
+def is_fresh(name: str, svg: str) -> bool:
     """Are both files of a picture there, and made of what the screen looks like now?"""
-    drawn, png = FOLDER / f"{picture.name}.svg", FOLDER / f"{picture.name}.png"
+    drawn, png = FOLDER / f"{name}.svg", FOLDER / f"{name}.png"
     return drawn.exists() and drawn.read_text("utf-8") == svg and png.exists() and checksum(svg) in png.read_bytes()
 
 
@@ -125,13 +154,14 @@ def main() -> int:
         path = Path("treetop.db")
         clock = prepare(path)
         with Lease(path):
-            for picture in PICTURES:
-                svg = asyncio.run(draw(picture, path, clock))
-                if check:
-                    stale += [] if is_fresh(picture, svg) else [picture.name]
-                else:
-                    (FOLDER / f"{picture.name}.svg").write_text(svg, "utf-8")
-                    (FOLDER / f"{picture.name}.png").write_bytes(png_of(svg))
+            drawn = {picture.name: asyncio.run(draw(picture, path, clock)) for picture in PICTURES}
+            drawn[STRIP] = strip_of([asyncio.run(draw(frame, path, clock)) for frame in FRAMES])
+        for name, svg in drawn.items():
+            if check:
+                stale += [] if is_fresh(name, svg) else [name]
+            else:
+                (FOLDER / f"{name}.svg").write_text(svg, "utf-8")
+                (FOLDER / f"{name}.png").write_bytes(png_of(svg))
     if stale:
         sys.stderr.write(f"stale: {', '.join(stale)}; draw them again with `python -m tests.pictures`\n")
     return 1 if stale else 0

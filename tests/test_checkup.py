@@ -224,3 +224,12 @@ def test_the_doctor_says_that_something_is_wrong_by_its_exit_code(redis_server: 
     assert code == WRONG
     assert "1 entries are not events" in said
     assert "need a look" in said.splitlines()[-1]
+
+
+def test_the_doctor_finds_a_flipped_byte_only_when_it_looks_deep(redis_server: RedisServer, db: Path) -> None:
+    store(db, Recorder().whole().emit("other", {"text": "a text that stands nowhere else"}).entries)
+    db.write_bytes(db.read_bytes().replace(b"stands nowhere", b"stands n\x0fwhere"))
+    assert doctor(db, redis_server)[0] == WELL
+    code, said = doctor(db, redis_server, "--deep")
+    assert code == WRONG
+    assert "1 of 46 bodies are not what was stored: the disk lost bits" in said

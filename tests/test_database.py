@@ -15,6 +15,7 @@ import pytest
 from store.database import APPLICATION_ID, VERSION, check_readable, connect_writer
 from store.errors import FileError, FileForeign, FileMissing, FileNewer
 from store.reader import Reader
+from store.redis_server import RedisServer
 from store.writer import Writer
 from tests.recorder import Recorder
 from tests.tables import query, states, store
@@ -138,6 +139,7 @@ import asyncio, sys
 from pathlib import Path
 from store.errors import FileError
 from store.reader import Reader
+from store.redis_server import RedisServer
 from store.writer import Writer
 path = Path(sys.argv[1])
 try:
@@ -184,3 +186,44 @@ async def test_a_reader_can_not_write(db: Path) -> None:
         with pytest.raises(FileError, match="attempt to write a readonly database"):
             await reader.rows("DELETE FROM run")
     assert set(states(db)) == {"run"}
+
+
+WATCHED = """
+import sys
+from tui.cli import main
+path = sys.argv[1]
+def watch(event, arguments):
+    if event == "open" and str(arguments[0]).startswith(path) and not str(arguments[0]).endswith(".lock"):
+        print("opened", arguments, file=sys.stderr)
+sys.addaudithook(watch)
+del sys.argv[1]
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ingest", "--drain"),
+        ("runs",),
+        ("show", "latest"),
+        ("export", "latest", "-o", "run.jsonl"),
+        ("import", "run.jsonl"),
+        ("prune", "--keep", "0", "--yes"),
+        ("doctor", "--deep"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_nothing_but_sqlite_opens_the_file(redis_server: RedisServer, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """A second descriptor, when it is closed, takes the locks of the first along, and the file is damaged."""
+    path, other = tmp_path / "events.db", tmp_path / "other.db"
+    for file in (path, other):
+        store(file, Recorder().whole().run_finished().entries)
+    environment = {**os.environ, "SQLITE_DB_PATH": str(path), "REDIS_URL": redis_server.url, "PYTHONUTF8": "1"}
+    export = [sys.executable, "-m", "tui.cli", "export", "latest", "--db", str(other), "-o", "run.jsonl"]
+    subprocess.run(export, cwd=tmp_path, check=True, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED, str(path), *words], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "opened" not in done.stderr

@@ -35,7 +35,7 @@ def test_a_state_that_was_given_out_never_changes(before: list[Event], after: li
 def test_what_changed_is_said(before: list[Event], after: list[Event]) -> None:
     old = fold(empty("run"), before)
     new, change = advance(old, after)
-    assert {node_id for node_id, node in new.nodes.items() if old.nodes.get(node_id) != node} <= change.nodes
+    assert {node_id for node_id, node in new.nodes.items() if old.nodes.get(node_id) != node} <= change.nodes.keys()
     assert change.born == list(new.nodes)[len(old.nodes) :]
     assert change.edges == list(new.edges.values())[len(old.edges) :]
     for position, (node_id, _, status) in change.transitions.items():

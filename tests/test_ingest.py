@@ -23,6 +23,8 @@ from tests.live import STREAM, command, counts_entries, ingesting, number_stored
 from tests.recorder import Recorder, body_of, entry_of
 from tests.tables import query, states
 
+pytestmark = pytest.mark.redis
+
 
 def drain(path: Path, server: RedisServer) -> Counts:
     return Ingester(path, server.url, STREAM).drain()

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from store.errors import RedisError
-from store.redis_server import RedisServer
+from store.redis_server import CHOICE, RedisServer, find_server, shipped_server
 from tests.conftest import until
 from tests.live import command
+
+pytestmark = pytest.mark.redis
 
 
 def is_alive(pid: int) -> bool:
@@ -46,9 +48,37 @@ def test_one_that_can_not_start_is_said(tmp_path_factory: pytest.TempPathFactory
         pass
 
 
+def test_the_environment_names_the_one_to_run_then_comes_the_one_on_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = find_server()
+    chosen, on_path = tmp_path / "redis-7", tmp_path / "redis-server"
+    for name in (chosen, on_path):
+        name.symlink_to(real)
+    monkeypatch.delenv(CHOICE, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert find_server() == on_path
+    monkeypatch.setenv(CHOICE, str(chosen))
+    with RedisServer() as server:
+        assert f"{chosen}".encode() in Path(f"/proc/{server.pid}/cmdline").read_bytes()
+    monkeypatch.setenv(CHOICE, str(tmp_path / "none"))
+    with pytest.raises(RedisError, match="none: is no program that can be run; name another in TREETOP_REDIS_SERVER"):
+        find_server()
+
+
+def test_where_there_is_none_the_shipped_one_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(CHOICE, raising=False)
+    monkeypatch.setenv("PATH", "")
+    if shipped_server() is None:
+        with pytest.raises(RedisError, match="there is no redis-server on this machine"):
+            find_server()
+    else:
+        assert find_server() == shipped_server()
+
+
 START = """
 from store.errors import RedisError
-from store.redis_server import RedisServer
+from store.redis_server import CHOICE, RedisServer, find_server, shipped_server
 with RedisServer() as server:
     print(server.pid, server.folder, flush=True)
     input()

@@ -10,7 +10,7 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,7 +25,7 @@ RESTORED = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?1003l")
 class Terminal:
     """A program in a pseudo terminal of 100x30."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, prepare: Callable[[], None] | None = None) -> None:
         self.folder = folder
         self.output = b""
         self.code: int | None = None
@@ -34,6 +34,8 @@ class Terminal:
             fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
             ours = ("SQLITE_DB_PATH", "REDIS_URL", "EVENT_STREAM", "RELOAD_LATEST_SESSION", "NO_COLOR")
             environment = {name: value for name, value in os.environ.items() if name not in ours}
+            if prepare is not None:
+                prepare()
             environment |= {"TERM": "xterm-256color", "TMPDIR": str(folder), "TEXTUAL_ANIMATIONS": "none"}
             os.execve(sys.executable, [sys.executable, "-m", "tui.cli", *arguments], environment)
 

@@ -1,15 +1,30 @@
 """What real agents publish is not what one would expect. Each test is a way to get it wrong, numbered as in the reference
-of their events; the gaps in the numbers are traps of texts and of the transport."""
+of their events."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from store.cursor import START
+from store.record import Stored
 from store.state import Call, EdgeKey, RunStatus, Step, Totals
-from store.writer import Writer
+from store.writer import FIELD, Writer
 from tests.recorder import Recorder, body_of, entry_of
 from tests.tables import query, rows, states, store
+from tui.models.detail import event_lines
+from tui.theme import Glyphs
+
+
+def stored(recorder: Recorder) -> Stored:
+    """The last event, as a reader gives it."""
+    return Stored(1, 1, recorder.events[-1], recorder.events[-1].facts.failed, None, None)
+
+
+def inspected(recorder: Recorder) -> str:
+    """What the inspector says of the last event."""
+    lines = event_lines(stored(recorder), recorder.entries[-1].fields[FIELD], None, 0.0, Glyphs(False))
+    return "\n".join("".join(cell.text for cell in line.cells) for line in lines)
 
 
 def test_trap_01_events_without_a_run_id_are_put_together_by_the_nodes_they_name(db: Path) -> None:
@@ -182,11 +197,103 @@ def test_trap_16_tokens_that_nobody_reported_are_unknown_not_nought() -> None:
     assert (recorder.state.run.tokens_in, recorder.state.nodes["root"].tokens_out) == (11, 2)
 
 
+CUT = "only the first {} characters were published"
+
+
+@pytest.mark.parametrize(
+    ("event_type", "field", "limit"),
+    [
+        ("tool_invoked", "args_summary", 500),
+        ("tool_returned", "result_summary", 500),
+        ("llm_call_completed", "result_summary", 500),
+        ("llm_call_started", "prompt_preview", 200),
+        ("node_result_available", "result_summary", 500),
+    ],
+)
+def test_trap_17_three_dots_do_not_mean_that_there_was_more(event_type: str, field: str, limit: int) -> None:
+    """They always follow; what is as long as can be was cut. One that the text had itself stays."""
+    whole, cut = "And so on..." + "...", "x" * limit + "..."
+    said = inspected(Recorder().emit(event_type, {"node_id": "a", field: whole}))
+    assert "And so on...\n" in f"{said}\n"
+    assert CUT.format(limit) not in said
+    assert CUT.format(limit) in inspected(Recorder().emit(event_type, {"node_id": "a", field: cut}))
+
+
+def test_trap_17_a_result_is_json_that_may_be_cut_anywhere() -> None:
+    """Whole, it is unfolded; cut, it is a text, and in neither case is it shown escaped."""
+    result = json.dumps({"result": "Zwölf Zeilen\nüber Glühwürmchen. " + "x" * 20})
+    assert '"result": "Zwölf Zeilen' in inspected(Recorder().result("a", "execute", f"{result}..."))
+    long = json.dumps({"result": "A line\nand another. " * 60})[:500]
+    said = inspected(Recorder().result("a", "execute", f"{long}..."))
+    assert "A line\nand another. A line" in said
+    assert CUT.format(500) in said
+
+
+def test_trap_17_an_answer_is_shown_and_not_its_summary() -> None:
+    """It is published whole beside that."""
+    said = inspected(Recorder().emit("llm_call_completed", {"response": "All of it. " * 100, "result_summary": "All..."}))
+    assert said.count("All of it.") == 100
+    assert "All..." not in said
+
+
+def test_trap_18_what_tools_take_and_give_is_python_not_json() -> None:
+    """A tool that failed says None."""
+    said = inspected(Recorder().tool_invoked("a"))
+    assert "{'query': None}" in said
+    failed = {"tool_name": "t", "api_name": "a", "state": "HTTP_ERROR", "result_summary": "None...", "error": "502"}
+    said = inspected(Recorder().emit("tool_returned", failed))
+    assert ("Error\n502" in said, "Result\nNone" in said) == (True, True)
+
+
+@pytest.mark.parametrize("error", [{}, {"error": None}, {"error": ""}])
+def test_trap_19_no_error_an_empty_one_and_none_at_all_are_the_same(error: dict[str, str | None]) -> None:
+    """Nothing failed."""
+    recorder = Recorder().root()
+    for event_type in ("llm_call_completed", "tool_returned"):
+        recorder.emit(event_type, {"node_id": "root", "agent_class": "A", "tool_name": "t", "state": "SUCCESS", **error})
+    assert (recorder.state.run.errors, recorder.state.nodes["root"].errors) == (0, 0)
+    assert [event.facts.failed for event in recorder.events] == [False] * 3
+    assert "Error" not in inspected(recorder)
+    recorder.emit("tool_returned", {"node_id": "root", "tool_name": "t", "error": "502"})
+    assert recorder.state.run.errors == 1
+
+
 def test_trap_20_edges_have_two_names_for_the_planners_names() -> None:
     """parent_node_nid on the wire, parent_nid in tables and in some emitters."""
     payload = {"graph_owner_node_id": "o", "parent_node_id": "p", "child_node_id": "c"}
     edges = Recorder().emit("edge_added", {**payload, "parent_nid": 1, "child_nid": "2"}).state.edges
     assert [(edge.parent_nid, edge.child_nid) for edge in edges.values()] == [("1", "2")]
+
+
+def test_trap_21_a_plan_speaks_another_language_than_the_nodes_that_it_makes() -> None:
+    """Ids may be numbers, kinds have other names, and for one kind there are three."""
+    plan: list[dict[str, object]] = [
+        {"id": 0, "task_type": "analyze", "goal": "Weigh", "dependency": []},
+        {"id": "1", "task_type": "think", "goal": "Think", "dependency": [0]},
+    ]
+    recorder = Recorder().emit("plan_received", {"node_id": "a", "raw_plan": plan})
+    lines = event_lines(stored(recorder), recorder.entries[-1].fields[FIELD], None, 0.0, Glyphs(False))
+    first, second = [line for line in lines if any(cell.text in ("Weigh", "Think") for cell in line.cells)]
+    assert first.cells[1].role == second.cells[1].role != "text"
+    said = inspected(recorder)
+    assert ("0     analyze Weigh" in said, "after 0" in said) == (True, True)
+
+
+@pytest.mark.parametrize("plan", [[], None])
+def test_trap_21_a_task_that_is_not_divided_has_an_empty_plan(db: Path, plan: object) -> None:
+    """Or none."""
+    recorder = Recorder().root().emit("plan_received", {"node_id": "root", "raw_plan": plan})
+    assert store(db, recorder.entries).stored == 2
+    assert "small enough to be done as it is" in inspected(recorder)
+
+
+def test_trap_21_a_plan_that_is_no_list_is_kept_apart(db: Path) -> None:
+    """Documents declare it as an object, which nobody ever published."""
+    recorder = Recorder().root().emit("plan_received", {"node_id": "root", "raw_plan": {"id": "1"}}).llm("root")
+    assert (store(db, recorder.entries).stored, len(recorder.entries)) == (3, 4)
+    ((reason, data),) = query(db, "SELECT reason, data FROM rejected")
+    assert "raw_plan" in reason
+    assert data == recorder.entries[1].fields[FIELD]
 
 
 def test_trap_22_an_edge_counts_once_and_only_where_it_was_announced() -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,15 +20,14 @@ from textual.screen import Screen
 from store.errors import FileError, FileMissing, FileReplaced, StoreError
 from store.lease import holder
 from store.reader import Reader
+from store.url import public
 from tui.ascii_filter import AsciiFilter
 from tui.control_filter import ControlFilter
 from tui.ingester_process import IngesterProcess
 from tui.models import summary
 from tui.screens.fed import FedScreen
-from tui.screens.help import Help, bindings_of, key_names
-from tui.screens.problems import ProblemsScreen
-from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
+from tui.terminal_watch import GONE, watch_terminal
 from tui.text import clean
 from tui.theme import DARK, DEFAULT_VARIABLES, LIGHT, Glyphs
 from tui.widgets.status_bar import StatusBar
@@ -106,14 +106,20 @@ class Treetop(App[None]):
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
             loop.add_signal_handler(number, partial(self.exit, return_code=128 + number))
+        if not self.is_headless:
+            watch_terminal(partial(self._terminal_is_gone, loop))
         self.push_screen(self._list_of_runs())
         if self._ingester is not None:
             self._feed_file(self._ingester)
         self._watch_file()
 
+    def _terminal_is_gone(self, loop: asyncio.AbstractEventLoop) -> None:
+        with suppress(RuntimeError):  # it has ended already
+            loop.call_soon_threadsafe(partial(self.exit, return_code=GONE))
+
     def _list_of_runs(self) -> RunsScreen:
         hint = (
-            f"No run yet.\n\nAgents publish events to the Redis stream {self.stream!r} at {self.url};\n"
+            f"No run yet.\n\nAgents publish events to the Redis stream {self.stream!r} at {public(self.url)};\n"
             f"they are stored in {self.path}, and their runs appear here by themselves.\n\n"
             "See how it looks with:  treetop demo"
         )
@@ -142,6 +148,7 @@ class Treetop(App[None]):
                 await asyncio.sleep(0.05)
         if self._run is not None:
             await self._open_named(reader, self._run)
+        self.call_after_refresh(self._warm_up)
         self.set_interval(1.0, self._show_status)
         await self._show_status()
         while True:
@@ -155,6 +162,10 @@ class Treetop(App[None]):
             except FileError as error:
                 self._unreadable = str(error)
                 await asyncio.sleep(1.0)
+
+    async def _warm_up(self) -> None:
+        """Import what the next key will need, now that there is something to look at."""
+        await asyncio.to_thread(import_module, "tui.screens.run")
 
     async def _reopen(self, reader: Reader) -> None:
         """Show the file that is at our path now, as soon as there is one. Nothing of the old one means anything in it."""
@@ -202,6 +213,8 @@ class Treetop(App[None]):
         """Show a run on top of the list, instead of the one that is shown."""
         while len(self.screen_stack) > 2:
             self.pop_screen()
+        from tui.screens.run import RunScreen
+
         screen = RunScreen(self.glyphs, self.clock, run_id, follow)
         self.push_screen(screen)
         screen.news(self._reader)
@@ -226,6 +239,8 @@ class Treetop(App[None]):
             self.pop_screen()
 
     def action_problems(self) -> None:
+        from tui.screens.problems import ProblemsScreen
+
         if not isinstance(self.screen, ProblemsScreen):
             screen = ProblemsScreen(self.glyphs, self.clock)
             self.push_screen(screen)
@@ -245,7 +260,7 @@ class Treetop(App[None]):
         self._go_back()
 
     def _go_back(self) -> bool:
-        if isinstance(self.screen, RunScreen) and self.screen.back():
+        if isinstance(self.screen, FedScreen) and self.screen.back():
             return True
         if len(self.screen_stack) > 2:
             self.pop_screen()
@@ -255,9 +270,13 @@ class Treetop(App[None]):
     # Help and commands
 
     def action_help(self) -> None:
+        from tui.screens.help import Help
+
         self.push_screen(Help(self.screen))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        from tui.screens.help import bindings_of, key_names
+
         places: list[DOMNode] = [screen, self] if screen.focused is None else [screen.focused, screen, self]
         for place in places:
             for binding in bindings_of(place):

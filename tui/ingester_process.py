@@ -1,6 +1,7 @@
 """The ingester that a screen starts for itself: a process of its own, which ends with the screen however that ends."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,9 @@ class IngesterProcess:
     def __init__(self, path: Path, url: str, stream: str, on_trouble: Callable[[str], None]) -> None:
         """`on_trouble` hears what is wrong, and an empty text when nothing is any more."""
         self._path = path
-        self._command = (sys.executable, "-m", "tui.cli", "ingest", "--db", str(path), "--redis", url, "--stream", stream)
+        self._command = (sys.executable, "-m", "tui.cli", "ingest", "--db", str(path), "--stream", stream)
+        self._environment = {"REDIS_URL": url}
+        """Where all may see the command, only we see this, and the password that may be in it."""
         self._on_trouble = on_trouble
         self._process: asyncio.subprocess.Process | None = None
 
@@ -37,13 +40,14 @@ class IngesterProcess:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
+            env={**os.environ, **self._environment},
         )
         said = ""
 
         def wrong(text: str) -> None:
             nonlocal said
-            said = text
-            self._on_trouble(text)
+            said = text.removeprefix("treetop: ").removeprefix(f"{self._path}: ")  # a screen has no room for a path
+            self._on_trouble(said)
 
         process = self._process
         await asyncio.gather(_listen(process.stderr, wrong), _listen(process.stdout, lambda _: self._on_trouble("")))

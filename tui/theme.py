@@ -84,7 +84,7 @@ ROLES = {
     "done": "color: $success;",
     "failed": "color: $error; text-style: bold;",
     "active": "color: $accent; text-style: bold;",
-    "lit": "color: $background; background: $accent; text-style: bold;",
+    "lit": "color: $accent; text-style: bold reverse;",
     "think": "color: $kind-think;",
     "search": "color: $kind-search;",
     "write": "color: $kind-write;",

@@ -12,19 +12,27 @@ BROWSED = (1, 10, 50, 100)
 """After how many runs the memory is looked at."""
 
 
-async def measure_start(path: Path, size: int, figures: Figures, times: int) -> None:
-    """From the start of the process to the list of runs, next to an App without anything; they take turns."""
-    ours, bare, memory = list[float](), list[float](), list[float]()
+async def measure_start(big: Path, many: Path, size: int, figures: Figures, times: int) -> None:
+    """From the start of the process to the list of runs, next to an App without anything; they take turns.
+
+    One file has a big run, the other has many runs.
+    """
+    found: dict[str, list[float]] = {"empty App": [], "one big run": [], "many runs": []}
+    memory = list[float]()
     for _ in range(times + 1):  # the first of each only warms the caches
         async with Terminal("tests.bench.bare") as terminal:
-            bare.append(await painted(terminal))
+            found["empty App"].append(await painted(terminal))
             await terminal.rest()
             memory.append(terminal.process.memory)
-        async with treetop(path) as terminal:
-            ours.append((await terminal.until(terminal.shows_runs) - terminal.started_at) * 1000)
-    for name, values, of in (("treetop", ours, "treetop"), ("empty App", bare, "App")):
-        figures.add(f"start: {name}", median(values[1:]), "ms", size=size, of=of, note=f"of {times}")
-    figures.add("start: more than empty App", median(ours[1:]) - median(bare[1:]), "ms", size=size)
+        for name, path in (("one big run", big), ("many runs", many)):
+            async with treetop(path) as terminal:
+                found[name].append((await terminal.until(terminal.shows_runs) - terminal.started_at) * 1000)
+    bare = median(found["empty App"][1:])
+    for name, values in found.items():
+        of, middle = "App" if name == "empty App" else "treetop", median(values[1:])
+        figures.add(f"start: {name}", middle, "ms", size=size, of=of, note=f"of {times}")
+        if of == "treetop":
+            figures.add(f"start: {name}, more than empty App", middle - bare, "ms", size=size)
     figures.add("memory, empty", median(memory), "MB", size=size, of="App")
 
 

@@ -59,6 +59,15 @@ class Stage:
             count: int = connection.execute("SELECT max(id) FROM events").fetchone()[0]
             return count
 
+    async def drained(self) -> None:
+        """Wait until everything that was published is in the file. Raises Late."""
+        begun, before = perf_counter(), -1
+        while (now := self.stored()) != before:
+            if perf_counter() - begun > 300.0:
+                raise Late("the ingester does not catch up")
+            before = now
+            await asyncio.sleep(1.0)
+
     @asynccontextmanager
     async def load(self, updates: float, creates: float, seconds: float) -> AsyncIterator[list[float]]:
         """Events arrive during the block; afterwards the list has the rate that was offered."""
@@ -107,7 +116,8 @@ async def stage(source: Path, nodes: int) -> AsyncIterator[Stage]:
 
 @asynccontextmanager
 async def opened(made: Stage, size: tuple[int, int] = WIDE) -> AsyncIterator[Terminal]:
-    """A terminal with the run open in it."""
+    """A terminal with the run open in it, when nothing more is on its way to the file."""
+    await made.drained()
     async with treetop(made.path, size=size) as terminal:
         await terminal.until(terminal.shows_runs)
         await terminal.rest()

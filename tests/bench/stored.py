@@ -76,6 +76,8 @@ class Stored:
             if surface.holds("Timeline of the run"):
                 break
             await surface.settle("b")
+        else:
+            raise Late("the timeline is not that of the run; the screen was\n" + "\n".join(surface.lines))
         await surface.settle("3")
 
     async def read_timeline(self, times: int, keys: Iterable[tuple[str, str]] = TIMELINE) -> None:
@@ -97,10 +99,11 @@ class Stored:
 async def measure_treetop(path: Path, size: int, figures: Figures, times: int, place: tuple[int, int] = WIDE) -> None:
     """treetop on a run of this size, in a terminal."""
     async with treetop(path, size=place) as terminal:
-        await measure(Stored(terminal, figures, size, where(place)), times)
-        if place == WIDE:
-            figures.add("memory, run open", terminal.process.memory, "MB", size=size)
-            figures.add("memory, at most", terminal.process.peak, "MB", size=size)
+        try:
+            await measure(Stored(terminal, figures, size, where(place)), times)
+        finally:
+            figures.add("memory, after all of this", terminal.process.memory, "MB", size=size, where=where(place))
+            figures.add("memory, at most", terminal.process.peak, "MB", size=size, where=where(place))
 
 
 async def measure_headless(path: Path, size: int, figures: Figures, times: int) -> None:
@@ -142,7 +145,7 @@ async def measure_stock(path: Path, size: int, rows: int, figures: Figures, time
             await stored.did([("one more node", "a")], 1 if size > 10_000 else times)
         except Late:
             stored.note("one more node", [])
-        figures.add("memory, run open", terminal.process.memory, "MB", size=size, of="Tree")
+        figures.add("memory, after all of this", terminal.process.memory, "MB", size=size, of="Tree")
     async with stock(path, "table", rows) as terminal:
         stored = Stored(terminal, figures, size, of="DataTable")
         await terminal.until(lambda: terminal.holds("ready"))
@@ -150,4 +153,4 @@ async def measure_stock(path: Path, size: int, rows: int, figures: Figures, time
         stored.note("open: Enter to timeline", [await terminal.act("enter", lambda: terminal.holds("run_started"))])
         await terminal.rest()
         await stored.read_timeline(times)
-        figures.add("memory, run open", terminal.process.memory, "MB", size=size, of="DataTable")
+        figures.add("memory, after all of this", terminal.process.memory, "MB", size=size, of="DataTable")

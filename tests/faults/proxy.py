@@ -1,8 +1,9 @@
-"""Stands between an ingester and Redis, and cuts connections after so many bytes."""
+"""Stands between an ingester and Redis: cuts connections after so many bytes, or lets only so many through in a second."""
 
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,14 +12,17 @@ from store.redis_server import RedisServer
 
 class Proxy:
     """Use as `with Proxy(server, folder, bytes_of_replies) as proxy`: each connection gets the next number of bytes, the
-    last one none too few."""
+    last one none too few; in pieces of `piece` bytes, 50 of which may pass in a second, where that is given."""
 
-    def __init__(self, server: RedisServer, folder: Path, allowed: Iterator[int]) -> None:
+    def __init__(self, server: RedisServer, folder: Path, allowed: Iterable[int] = (), piece: int | None = None) -> None:
         self.url = f"unix://{folder / 'p.sock'}"
         self.cuts = 0
         """How many connections were cut so far."""
+        self.connections = 0
+        """How many there were so far."""
+        self._piece = piece
         self._server = server
-        self._allowed = allowed
+        self._allowed = iter(allowed)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(folder / "p.sock"))
         self._listener.listen()
@@ -40,12 +44,16 @@ class Proxy:
                 client = self._listener.accept()[0]
             except OSError:
                 return
+            self.connections += 1
             with client, socket.socket(socket.AF_UNIX) as redis:
                 redis.connect(str(self._server.socket))
                 asking = threading.Thread(target=_pass_on, args=(client, redis))
                 asking.start()
                 left = next(self._allowed, None)
-                while (left is None or left > 0) and (data := _receive(redis, 65_536 if left is None else left)):
+                most = self._piece or 65_536
+                while (left is None or left > 0) and (data := _receive(redis, most if left is None else left)):
+                    if self._piece is not None:
+                        time.sleep(0.02)
                     with suppress(OSError):
                         client.sendall(data)
                     left = None if left is None else left - len(data)

@@ -1,16 +1,20 @@
-"""The connection to Redis is cut in the middle of a reply."""
+"""The connection to Redis is cut in the middle of a reply, or so slow that a reply takes longer than any patience."""
 
+import json
 import random
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
+from store import source
+from store.ingest import Ingester
 from store.redis_server import RedisServer
 from tests.conftest import until
-from tests.faults.numbered import publishing, settle
+from tests.faults.numbered import entries, numbered, publishing, settle
 from tests.faults.proxy import Proxy
-from tests.live import ingesting, number_stored
+from tests.live import STREAM, ingesting, number_stored, publish
+from tests.recorder import entry_of
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -19,7 +23,7 @@ def test_a_reply_that_is_cut_short_is_asked_for_again(redis_server: RedisServer,
     """At each second one of the first 300 bytes that Redis says, and then anywhere."""
     chance = random.Random(4)
     allowed = [*range(1, 300, 2), *(chance.randrange(300, 60_000) for _ in range(100))]
-    with TemporaryDirectory(prefix="treetop-") as folder, Proxy(redis_server, Path(folder), iter(allowed)) as proxy:
+    with TemporaryDirectory(prefix="treetop-") as folder, Proxy(redis_server, Path(folder), allowed) as proxy:
         with ingesting(db, proxy.url):
             with publishing(redis_server) as sent:
                 until(lambda: proxy.cuts == len(allowed))
@@ -27,3 +31,21 @@ def test_a_reply_that_is_cut_short_is_asked_for_again(redis_server: RedisServer,
         cuts = proxy.cuts
     found = settle("connection cut in the middle of a reply", cuts, sent, db)
     assert (found.lost(sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])
+
+
+def test_a_huge_entry_arrives_over_a_slow_link(
+    redis_server: RedisServer, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes three times as long as Redis may take to answer, and as much as ten replies may have in bytes."""
+    monkeypatch.setattr(source, "ANSWER", 0.2)
+    monkeypatch.setattr(source, "BLOCK", 0.1)
+    monkeypatch.setattr(source, "REPLY_BYTES", 150_000)
+    huge = json.loads(numbered(51)) | {"filler": "x" * 1_500_000}
+    sent = list(range(1, 102))
+    publish(redis_server, [*entries(1, 50), entry_of(json.dumps(huge).encode(), 51), *entries(52, 101)])
+    with TemporaryDirectory(prefix="treetop-") as folder, Proxy(redis_server, Path(folder), piece=32_000) as proxy:
+        Ingester(db, proxy.url, STREAM).drain()
+        connections = proxy.connections
+    found = settle("huge entry over a slow link", connections, sent, db)
+    assert (found.lost(sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])
+    assert 1 < connections < 8, "it is asked for with ever fewer others, and then alone"

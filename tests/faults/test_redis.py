@@ -2,11 +2,15 @@
 
 import os
 import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import redis
 
-from store import source
+from store import ingest, source
 from store.ingest import Ingester
 from store.redis_server import RedisServer
 from tests.conftest import until
@@ -55,6 +59,26 @@ def test_it_is_killed_and_has_nothing_when_it_comes_back(forgetful_redis: RedisS
     assert (found.lost(sent), found.doubled, found.duplicate) == (300, 0, 0)
     assert [lost for _, lost in found.gaps] == [None] * 3  # nobody can know how many
     assert {kind for kind, _ in found.gaps} <= {"reset", "restarted", "trimmed"}
+
+
+def test_it_is_killed_and_has_what_it_saved_some_time_ago(forgetful_redis: RedisServer, db: Path) -> None:
+    server, last = forgetful_redis, 0
+    for _ in range(3):
+        publish(server, entries(last + 1, last + 100))
+        drain(db, server)
+        command(server, "SAVE")
+        publish(server, entries(last + 101, last + 150))
+        drain(db, server)
+        publish(server, entries(last + 151, last + 180))  # nobody read these
+        server.stop()
+        server.start()
+        publish(server, entries(last + 181, last + 220))
+        drain(db, server)
+        last += 220
+    sent = numbers(1, last)
+    found = settle("redis-server killed, with old data", 3, sent, db)
+    assert (found.lost(sent), found.doubled) == (90, 0)
+    assert len(found.gaps) >= 3
 
 
 def test_it_is_killed_while_it_answers(forgetful_redis: RedisServer, db: Path) -> None:
@@ -156,3 +180,91 @@ def test_the_stream_is_trimmed_past_what_was_read(redis_server: RedisServer, db:
         assert found.gaps == [("trimmed", lost) for lost in (100, 99, 84, 50, 1)]
     else:  # after all is gone, it can not tell either whether the first entry is the next
         assert found.gaps == [("trimmed", None)] * 6
+
+
+# It answers, but not to the question
+
+REFUSALS = {
+    "no password": (
+        ("CONFIG", "SET", "requirepass", "secret"),
+        ("CONFIG", "SET", "requirepass", ""),
+        "wants a password",
+    ),
+    "no permission": (("ACL", "SETUSER", "default", "-xread"), ("ACL", "SETUSER", "default", "+@all"), "xread"),
+    "no stream": (("SET", STREAM, "x"), ("DEL", STREAM), "WRONGTYPE"),
+}
+"""What refuses, what mends it, and what Redis says."""
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_what_a_person_must_mend_is_said_and_seldom_tried_again(
+    mortal_redis: RedisServer, db: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    refuse, mend, said = REFUSALS[name]
+    pauses: list[float] = []
+    pause = ingest.Ingester._pause
+
+    def noting(self: Ingester, seconds: float) -> None:
+        pauses.append(seconds)
+        pause(self, 0.05)
+
+    monkeypatch.setattr(ingest.Ingester, "_pause", noting)
+    with redis.Redis.from_url(mortal_redis.url) as client:  # which is let in already
+        client.execute_command(*refuse)
+        with ingesting(db, mortal_redis.url):
+            until(lambda: state_of_ingest(db) == "refused")
+            assert said in query(db, "SELECT reason FROM stream")[0][0]
+            until(lambda: len(pauses) > 3)
+            client.execute_command(*mend)
+            publish(mortal_redis, entries(1, 50))
+            until(lambda: number_stored(db) == 50)
+    assert set(pauses) == {ingest.RETRY_REFUSED}
+    found = settle(f"Redis refuses: {name}", 1, numbers(1, 50), db)
+    assert (found.lost(numbers(1, 50)), found.doubled, found.gaps) == (0, 0, [])
+
+
+def without_master(client: redis.Redis) -> Callable[[], object]:
+    """A replica whose master is gone, and which says nothing without it."""
+    client.config_set("replica-serve-stale-data", "no")
+    client.replicaof("127.0.0.1", "1")
+    return lambda: client.replicaof("NO", "ONE")
+
+
+def busy(client: redis.Redis) -> Callable[[], object]:
+    """A script runs for ever."""
+    client.config_set("lua-time-limit", 10)
+    url = client.connection_pool.connection_kwargs["path"]
+
+    def loop() -> None:
+        with redis.Redis(unix_socket_path=url) as other, suppress(redis.RedisError):
+            other.eval("while true do end", 0)
+
+    thread = threading.Thread(target=loop)
+    thread.start()
+
+    def end() -> None:
+        client.script_kill()
+        thread.join()
+
+    return end
+
+
+@pytest.mark.parametrize(("happen", "said"), [(without_master, "MASTER is down"), (busy, "BUSY")])
+def test_what_passes_by_itself_is_waited_for(
+    mortal_redis: RedisServer,
+    db: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    happen: Callable[[redis.Redis], Callable[[], object]],
+    said: str,
+) -> None:
+    monkeypatch.setattr(source, "ANSWER", 0.3)
+    publish(mortal_redis, entries(1, 50))
+    with redis.Redis.from_url(mortal_redis.url) as client, ingesting(db, mortal_redis.url):
+        until(lambda: state_of_ingest(db) == "live")
+        end = happen(client)
+        until(lambda: state_of_ingest(db) == "away" and said in query(db, "SELECT reason FROM stream")[0][0])
+        end()
+        publish(mortal_redis, entries(51, 100))
+        until(lambda: number_stored(db) == 100)
+    found = settle(f"Redis does not answer: {happen.__name__.replace('_', ' ')}", 1, numbers(1, 100), db)
+    assert (found.lost(numbers(1, 100)), found.doubled, found.gaps) == (0, 0, [])

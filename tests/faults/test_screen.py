@@ -5,13 +5,18 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
 
 from store.redis_server import RedisServer
 from tests.faults.numbered import entries
-from tests.faults.test_file import delete_all
+from tests.faults.test_file import delete_all, without_privileges
 from tests.live import STREAM, publish
 from tests.recorder import Recorder
 from tests.tables import store
+from tests.test_terminal import Terminal
+from tests.tui.conftest import _in_no_haste  # noqa: F401 - as all tests of screens
 from tests.tui.stage import Clock, sees, shown, treetop, until, watching
 from tui.app import Treetop
 from tui.screens.run import RunScreen
@@ -79,3 +84,28 @@ async def test_the_trouble_of_an_ingester_is_shown_until_it_stores_again(db: Pat
 def rename_table(path: Path, name: str, to: str) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"ALTER TABLE {name} RENAME TO {to}")
+
+
+@pytest.mark.parametrize("closed", ["events.db", "."], ids=["file", "folder"])
+def test_a_screen_shows_a_file_that_may_only_be_read(tmp_path: Path, closed: str) -> None:
+    """And says that nothing is stored, for somebody who is not root."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "events.db"
+    store(path, Recorder("old").root("root", "Write an old book").entries)
+    before = path.read_bytes()
+    target = folder / closed
+    mode = target.stat().st_mode
+    target.chmod(mode & ~0o222)
+    with TemporaryDirectory() as temporary:
+        arguments = ("--db", str(path), "--redis", "redis://localhost:1/0")
+        terminal = Terminal(Path(temporary), *arguments, prepare=without_privileges)
+        try:
+            terminal.sees("Write an old book")
+            terminal.sees("may only be read" if closed == "events.db" else "can not be locked")
+            terminal.press("q")
+            assert terminal.ends() == 0
+        finally:
+            terminal.close()
+            target.chmod(mode)
+    assert path.read_bytes() == before

@@ -1,13 +1,16 @@
 """Signals to `treetop ingest`, and the death of a screen that started one."""
 
+import fcntl
 import os
 import pty
 import re
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,7 @@ import pytest
 from store.ingest import Ingester
 from store.lease import holder
 from store.redis_server import RedisServer
-from tests.conftest import until
+from tests.conftest import PATIENCE, until
 from tests.faults.numbered import publishing, settle
 from tests.live import STREAM, number_stored, state_of_ingest
 
@@ -44,21 +47,28 @@ def test_a_signal_ends_it_after_the_batch_in_hand(redis_server: RedisServer, db:
 
 
 @contextmanager
-def screen(path: Path, server: RedisServer) -> Iterator[subprocess.Popen[bytes]]:
-    """The program as users start it, on a terminal of its own."""
+def screen(path: Path, server: RedisServer, controlling: bool = False) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """The program as users start it, on a terminal of its own, and our end of that, which nobody reads."""
     ours, theirs = pty.openpty()
     command = [*TREETOP, *options(path, server)]
     environment = {**os.environ, "TERM": "xterm-256color"}
     with subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, env=environment
+        command,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        env=environment,
+        preexec_fn=partial(fcntl.ioctl, 0, termios.TIOCSCTTY, 0) if controlling else None,
     ) as process:
         os.close(theirs)
         os.set_blocking(ours, False)
         try:
-            yield process
+            yield process, ours
         finally:
             process.kill()
-            os.close(ours)
+            with suppress(OSError):  # unless the test did
+                os.close(ours)
 
 
 def ingester_of(path: Path) -> int | None:
@@ -79,7 +89,7 @@ def test_a_screen_that_is_killed_leaves_no_ingester_behind(redis_server: RedisSe
     with publishing(redis_server) as sent:
         for _ in range(3):
             stored = number_stored(db)
-            with screen(db, redis_server) as process:
+            with screen(db, redis_server) as (process, _):
                 until(lambda: number_stored(db) > stored + 50)  # noqa: B023
                 pid = ingester_of(db)
                 assert pid is not None
@@ -108,4 +118,48 @@ def test_a_screen_whose_ingester_is_killed_starts_another(
     until(lambda: holder(db) is None)
     Ingester(db, redis_server.url, STREAM).drain()
     found = settle("ingester of a screen killed -9", 1, sent, db)
+    assert (found.lost(sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])
+
+
+@pytest.mark.parametrize("controlling", [True, False], ids=["which-is-told", "which-is-not"])
+def test_a_screen_whose_terminal_is_gone_ends(redis_server: RedisServer, db: Path, controlling: bool) -> None:
+    """The kernel tells a program of its controlling terminal by SIGHUP; of another one, it must find out."""
+    with publishing(redis_server) as sent, screen(db, redis_server, controlling) as (process, terminal):
+        until(lambda: number_stored(db) > 50)
+        pid = ingester_of(db)
+        assert pid is not None
+        drawn(terminal)
+        os.close(terminal)
+        assert process.wait(PATIENCE) == 128 + signal.SIGHUP
+        until(lambda: not is_alive(pid))
+    Ingester(db, redis_server.url, STREAM).drain()
+    found = settle(f"terminal gone {'with' if controlling else 'without'} SIGHUP", 1, sent, db)
+    assert (found.lost(sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])
+
+
+def drawn(terminal: int) -> None:
+    """Wait until something was drawn: from then on the program minds its signals."""
+    output = b""
+
+    def seen() -> bool:
+        nonlocal output
+        with suppress(BlockingIOError):
+            output += os.read(terminal, 65_536)
+        return b"agent_events" in output
+
+    until(seen)
+
+
+def test_what_is_published_while_a_screen_stands_still_is_stored(redis_server: RedisServer, db: Path) -> None:
+    """Ctrl-Z, or a terminal that does not take what is drawn: no thread of the screen's process gets on."""
+    with publishing(redis_server) as sent, screen(db, redis_server) as (process, _):
+        until(lambda: number_stored(db) > 50)
+        process.send_signal(signal.SIGSTOP)
+        for _ in range(3):
+            known = len(sent)
+            until(lambda: number_stored(db) > known + 500)  # noqa: B023
+        process.send_signal(signal.SIGCONT)
+    until(lambda: holder(db) is None)
+    Ingester(db, redis_server.url, STREAM).drain()
+    found = settle("screen stopped", 1, sent, db)
     assert (found.lost(sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])

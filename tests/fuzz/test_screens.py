@@ -6,6 +6,7 @@ from textual.pilot import Pilot
 
 from tests.fuzz.conftest import Stored
 from tests.tables import query
+from tests.tui.conftest import _in_no_haste  # noqa: F401 - as all tests of screens
 from tests.tui.stage import Clock, faults, sees, treetop, until, watching
 from tui.widgets.node_tree import NodeTree
 from tui.widgets.run_list import RunList
@@ -22,7 +23,6 @@ async def walk(pilot: Pilot[Any], keys: tuple[str, ...]) -> None:
     """Press these keys, and look after each at what is on the screen."""
     for key in keys:
         await pilot.press(key)
-        await pilot.pause()
         assert faults(pilot.app) == []
 
 

@@ -13,7 +13,6 @@ from rich.cells import cell_len
 from textual.binding import Binding
 from textual.command import CommandPalette
 from textual.dom import DOMNode
-from textual.widgets import Footer
 
 from store.writer import Writer
 from tests.tui.stage import LIVE, Clock, Feed, Hands, lines, sees, shown, strips, treetop, until, watching
@@ -24,6 +23,7 @@ from tui.screens.help import Help, bindings_of, key_names
 from tui.screens.problems import ProblemsScreen
 from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
+from tui.widgets.key_line import KeyLine
 from tui.widgets.node_tree import NodeTree
 from tui.widgets.rows import Rows
 from tui.widgets.run_list import RunList
@@ -339,4 +339,4 @@ async def test_the_footer_is_where_the_eye_expects_it(path: Path, clock: Clock) 
     async with watching(app, 80, 24) as pilot:
         assert isinstance(pilot, Hands)
         await sees(pilot, "3 runs")
-        assert app.screen.query_one(Footer).region.y == 23
+        assert app.screen.query_one(KeyLine).region.y == 23

@@ -126,7 +126,7 @@ class TestKinds:
 
     def test_a_prompt_of_old_agents_is_a_preview(self) -> None:
         event = example("llm_call_started", prompt=None, prompt_preview="Hello...")
-        assert "Prompt\nHello..." in shown(event)
+        assert "Prompt\nHello\n" in shown(event)
 
     def test_an_answer_shows_tokens_and_text(self) -> None:
         said = shown(example("llm_call_completed", response="Well.", token_usage={"prompt_tokens": 7}, error=None))
@@ -294,6 +294,11 @@ class TestRuns:
     def test_totals_that_events_do_not_bear_out_are_pointed_at(self) -> None:
         said = self.run(status=RunStatus.COMPLETED, nodes=4, totals=Totals(nodes=0))
         assert "the agent reported 0 nodes, its events add up to 4" in said
+
+    @pytest.mark.parametrize("field", ["run_id", "goal", "mode", "error"])
+    def test_whatever_agents_call_it(self, field: str) -> None:
+        said = self.run(status=RunStatus.ERROR, **{field: "\x1b]0;owned\x07\u202e"})
+        assert not any(is_control(character) for character in said if character != "\n")
 
     def test_a_run_of_which_nothing_is_known(self) -> None:
         assert "no goal heard yet" in text_of(run_lines(row_of(Run("run"), gaps=2), 10.0, GLYPHS))

@@ -78,6 +78,27 @@ class TestRun:
         assert snap_compare(app, terminal_size=SMALL, run_before=keys("down", "enter"))
 
 
+def seek(where: str) -> list[str]:
+    """The keys that go to a place in the past."""
+    names = {"%": "percent_sign"}
+    return ["T", *(names.get(character, character) for character in where), "enter"]
+
+
+class TestTimeTravel:
+    """One run, walked through: the same screen at five of its moments."""
+
+    @pytest.mark.parametrize(
+        "moment", ["1", "12%", "45%", "80%", "end"], ids=["it begins", "a plan", "half done", "nearly", "its end"]
+    )
+    def test_the_screen_shows_the_run_as_it_was(self, snap_compare: Compare, path: Path, clock: Clock, moment: str) -> None:
+        run_before = keys("down", "enter", "t", *seek(moment))
+        assert snap_compare(treetop(path, clock), terminal_size=(120, 34), run_before=run_before)
+
+    def test_on_a_small_terminal(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
+        run_before = keys("down", "enter", "t", *seek("45%"), "full_stop")
+        assert snap_compare(treetop(path, clock), terminal_size=SMALL, run_before=run_before)
+
+
 class TestHelp:
     """The keys."""
 

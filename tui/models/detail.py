@@ -17,6 +17,9 @@ from tui.theme import TASKS, Glyphs, event_name, node_mark, status_role, task_na
 LARGE = 2_000_000
 """Bytes of a body above which it is not taken apart, only shown from its beginning."""
 
+PLANNED = {"analyze": "think", "analysis": "think"}
+"""What planners say for another word of theirs."""
+
 SHOWN = 20
 """Nodes that are listed before the rest is only counted."""
 
@@ -28,7 +31,7 @@ def event_lines(stored: Stored, body: bytes, node: Node | None, start: float, gl
     event = stored.event
     name, role = event_name(event.type)
     lines = [
-        Line((Cell(f"{glyphs.event(event.type)} {name}", role), Cell(f"  {clean(event.type, 60)}", "faint"))),
+        Line((Cell(f"{glyphs.event(event.type)} {clean(name, 40)}", role), Cell(f"  {clean(event.type, 60)}", "faint"))),
         fact("when", f"{fmt.clock(event.time)}   +{fmt.offset(event.time - start)}"),
     ]
     if node is not None:
@@ -148,7 +151,7 @@ def _tasks(tasks: object, depth: int) -> Iterable[Line]:
             yield line("  " * depth + _text(task))
             continue
         kind = _text(task.get("task_type", "?"))
-        role = next((role for name, role in TASKS.values() if name == kind), "text")
+        role = next((role for name, role in TASKS.values() if name == PLANNED.get(kind, kind)), "text")
         needs = task.get("dependency") or []
         after = f"  after {', '.join(map(_text, needs))}" if isinstance(needs, list) and needs else ""
         length = f"  {_text(task['length'])}" if task.get("length") else ""
@@ -157,7 +160,7 @@ def _tasks(tasks: object, depth: int) -> Iterable[Line]:
         yield Line(
             (
                 Cell(lead, "label"),
-                Cell(f"{clean(kind, 12):<7}", role),
+                Cell(f"{clean(kind, 12):<6} ", role),
                 Cell(_text(task.get("goal", "")), "text"),
                 Cell(f"{length}{after}", "muted"),
             ),
@@ -171,7 +174,7 @@ def _llm_started(payload: Payload) -> list[Line]:
     lines = [fact("model", _text(payload.get("model", "?")))]
     messages = payload.get("prompt")
     if not isinstance(messages, list):
-        return [*lines, *_section("Prompt", messages or payload.get("prompt_preview"))]
+        return [*lines, *_section("Prompt", messages or _published(payload.get("prompt_preview"), PROMPT))]
     for message in messages:
         role = message.get("role", "?") if isinstance(message, dict) else "?"
         content = message.get("content", "") if isinstance(message, dict) else message
@@ -189,7 +192,7 @@ def _llm_completed(payload: Payload) -> list[Line]:
         lines.append(fact("tokens", f"{fmt.UNKNOWN}, the agent did not say", "faint"))
     if payload.get("error"):
         lines += [*heading("Error"), *prose(_text(payload["error"]), "failed")]
-    return [*lines, *_section("Response", payload.get("response") or payload.get("result_summary"))]
+    return [*lines, *_section("Response", payload.get("response") or _published(payload.get("result_summary")))]
 
 
 def _tool(payload: Payload) -> list[Line]:
@@ -199,11 +202,21 @@ def _tool(payload: Payload) -> list[Line]:
         lines.append(fact("state", state, "failed" if state.endswith("_ERROR") else "done"))
     if payload.get("error"):
         lines += [*heading("Error"), *prose(_text(payload["error"]), "failed")]
-    return [*lines, *_section("Arguments", payload.get("args_summary")), *_section("Result", payload.get("result_summary"))]
+    arguments, result = _published(payload.get("args_summary")), _published(payload.get("result_summary"))
+    return [*lines, *_section("Arguments", arguments), *_section("Result", result)]
 
 
-CUT = 503
-"""Characters of a published result that was cut: 500, and the three dots that always follow."""
+SUMMARY, PROMPT = 500, 200
+"""Characters of a text that are published of what is called a summary, and of a prompt; three dots always follow."""
+
+
+def _published(text: object, limit: int = SUMMARY) -> object:
+    """Such a text as it was, if it was published whole; else as far as it was, which is said."""
+    if not isinstance(text, str):
+        return text
+    if len(text) < limit + len("..."):
+        return text.removesuffix("...")
+    return f"{text}\n(only the first {limit} characters were published)"
 
 
 def _result(payload: Payload) -> list[Line]:
@@ -218,9 +231,7 @@ def _summary_text(payload: Payload) -> str:
     try:
         value = json.loads(summary.removesuffix("..."))
     except (ValueError, RecursionError):
-        text = summary if len(summary) >= CUT else summary.removesuffix("...")
-        cut = "\n(only the first 500 characters were published)" if len(summary) >= CUT else ""
-        return text.replace("\\n", "\n").replace('\\"', '"') + cut
+        return str(_published(summary)).replace("\\n", "\n").replace('\\"', '"')
     return value if isinstance(value, str) else _json(value)
 
 

@@ -84,7 +84,11 @@ class EventList:
             before = 0 if listing.complete else await listing.look()
             self._shifts += before > 0
         if fresh:
-            self._timeline.show(listing.count(position), view.run.started or 0.0, at_end)
+            count = listing.count(position)
+            first, last = self._timeline.first_page(count, at_end)
+            rows = await listing.rows(first, last) if first < last else []
+            self._timeline.show(count, view.run.started or 0.0, at_end)
+            self._timeline.supply(first, rows)
         else:
             self._timeline.resize(listing.count(position), before)
         return not listing.complete

@@ -43,10 +43,20 @@ class FedScreen(Screen[None]):
     def tick(self) -> None:
         """A second went by."""
 
+    def back(self) -> bool:
+        """One level back within the screen; False when there is none."""
+        return False
+
     def news(self, reader: Reader | None) -> None:
         """The file changed, or there is another one."""
         self.reader = reader
         self._news.set()
+
+    @property
+    def looked_at(self) -> bool:
+        """Is nothing above this screen but dialogs? (`is_current` is also true beneath a screen that hides it whole.)"""
+        stack = self.app.screen_stack
+        return self in stack and all(screen.is_modal for screen in stack[stack.index(self) + 1 :])
 
     def soon(self) -> None:
         """The user asked for something that has to be read: do not wait for the next frame."""
@@ -63,7 +73,7 @@ class FedScreen(Screen[None]):
             await self._news.wait()
             self._news.clear()
             self._urgent.clear()
-            if self.reader is not None and self.is_current:
+            if self.reader is not None and self.looked_at:
                 try:
                     await self.read(self.reader)
                 except StoreError as error:
@@ -73,7 +83,7 @@ class FedScreen(Screen[None]):
                     await self._urgent.wait()
 
     def _ticked(self) -> None:
-        if self.is_current:
+        if self.looked_at:
             self.tick()
 
     @on(events.ScreenResume)

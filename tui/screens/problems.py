@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from textual import on
 from textual.app import ComposeResult
-from textual.widgets import Footer
 
 from store.reader import Reader
 from store.record import GapRow, RejectedRow
@@ -13,6 +12,7 @@ from tui.models.lines import Line, fact, heading, line, prose
 from tui.screens.fed import FedScreen
 from tui.text import clean
 from tui.theme import Glyphs
+from tui.widgets.key_line import KeyLine
 from tui.widgets.problem_list import ProblemList
 from tui.widgets.rows import Rows
 from tui.widgets.status_bar import StatusBar
@@ -41,7 +41,7 @@ class ProblemsScreen(FedScreen):
         yield ProblemList(self.glyphs, self.clock, id="problems")
         yield TextPane(id="problem")
         yield StatusBar(self.glyphs)
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self._problems, self._pane = self.query_one(ProblemList), self.query_one(TextPane)

@@ -4,8 +4,10 @@ Everything is shown at one position of the run: mostly at its end, which moves o
 past. `read` brings all of the screen there at once; what the user does only says what is to be shown next.
 """
 
-from collections.abc import Callable, Coroutine
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar, Literal
 
 from textual import events, on
@@ -14,7 +16,8 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.timer import Timer
-from textual.widgets import Footer, Input
+from textual.widget import Widget
+from textual.widgets import Input
 
 from store.errors import RunUnknown
 from store.reader import Reader
@@ -31,6 +34,7 @@ from tui.screens.inspection import Inspection
 from tui.screens.travel import Travel
 from tui.text import clean
 from tui.theme import Glyphs
+from tui.widgets.key_line import KeyLine
 from tui.widgets.node_tree import Lit, NodeTree
 from tui.widgets.playbar import Playbar
 from tui.widgets.rows import Rows
@@ -43,6 +47,10 @@ PANES = ("tree", "timeline", "inspector")
 
 TRAVELLING = ("step", "edge", "play", "speed", "first", "last", "live")
 """Actions that there are only in time travel; their keys mean something else outside it."""
+
+
+SOON = 0.06
+"""Seconds to wait for all that is known of a node before what is at hand is shown: nothing flickers then."""
 
 
 class RunScreen(FedScreen):
@@ -106,7 +114,7 @@ class RunScreen(FedScreen):
             id="travel.edge",
             tooltip="To the node's next step or status",
         ),
-        Binding("comma", "edge(-1)", "Node's last", id="travel.edge-back", show=False, tooltip="To the one before"),
+        Binding("comma", "edge(-1)", "Before", id="travel.edge-back", show=False, tooltip="To the one before"),
         Binding("greater_than_sign", "speed(1)", "Faster", id="travel.faster", show=False, tooltip="Play faster"),
         Binding("less_than_sign", "speed(-1)", "Slower", id="travel.slower", show=False, tooltip="Play slower"),
         Binding(
@@ -140,6 +148,7 @@ class RunScreen(FedScreen):
         self._about: Literal["node", "event"] = "node"
         """What the inspector shows: the node, or the event, under the cursor."""
         self._raw = False
+        self._titles: dict[Widget, str] = {}
         self._travel = Travel()
         self._player: Timer | None = None
 
@@ -154,7 +163,7 @@ class RunScreen(FedScreen):
         yield Input(placeholder=PLACEHOLDER, id="filter", select_on_focus=False)
         yield Input(placeholder=seek.UNDERSTOOD, id="seek", select_on_focus=False)
         yield StatusBar(self.glyphs)
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self._tree = self.query_one(NodeTree)
@@ -162,9 +171,8 @@ class RunScreen(FedScreen):
         self._inspector = self.query_one(TextPane)
         self._header = self.query_one(RunHeader)
         self._playbar = self.query_one(Playbar)
-        self._tree.border_title = "2 Tree"
-        self._timeline.border_title = "3 Timeline"
-        self._inspector.border_title = "4 Inspector"
+        for pane, title in ((self._tree, "2 Tree"), (self._timeline, "3 Timeline"), (self._inspector, "4 Inspector")):
+            self._title(pane, title)
         self._player = self.set_interval(FRAME, self._play, pause=True)
         self.set_focus(self._tree)  # at once: keys may be waiting already
 
@@ -222,7 +230,7 @@ class RunScreen(FedScreen):
         self._node = None if selected is None else nodes.get(selected, self._node)
         live = summary.run_ended(view.run, now) == "running"
         more = await self._events.show(self._node, at_end=live or self._travel.active)
-        self._timeline.border_title = Content(self._events.title)
+        self._title(self._timeline, self._events.title)
         if self._travel.active:
             await self._show_playbar(view)
         self._place(view.run)
@@ -284,12 +292,22 @@ class RunScreen(FedScreen):
         self._header.run, self._header.now = run, now
         self._header.place = "deleted" if self._deleted else place
         self._header.gaps = self._view.row.gaps
-        self._tree.border_title = Content(f"2 Tree: {fmt.count(run.nodes)} nodes{self._tree.narrowed}")
+        self._title(self._tree, f"2 Tree: {fmt.count(run.nodes)} nodes{self._tree.narrowed}{self._tree.crumbs}")
+
+    def _title(self, pane: Widget, title: str) -> None:
+        """Name a pane. To set a title draws all of the pane again, so only where it is another one."""
+        if self._titles.get(pane) != title:
+            self._titles[pane] = title
+            pane.border_title = Content(title)  # a plain string would be read as markup
 
     def tick(self) -> None:
         view = self._view
-        if view is not None and not self._travel.active and view.run.status == RunStatus.RUNNING:
+        if view is None or self._travel.active or view.run.status != RunStatus.RUNNING:
+            return
+        if summary.silence(view.run, self.clock()) is None:
             self.news(self.reader)
+        else:
+            self._place(view.run)
 
     @on(NodeTree.Needed)
     def _nodes_needed(self) -> None:
@@ -297,12 +315,16 @@ class RunScreen(FedScreen):
 
     @on(Timeline.Needed)
     def _events_needed(self, message: Timeline.Needed) -> None:
-        self.run_worker(self._supply(message.first, message.last), group="page")
+        self._work(partial(self._supply, message.first, message.last), "page", exclusive=False)
 
     async def _supply(self, first: int, last: int) -> None:
         await self._events.supply(first, last)
         if self._about == "event":
             self._inspect()
+
+    def _work(self, work: Callable[[], Awaitable[None]], group: str, exclusive: bool = True) -> None:
+        """Do something that reads, in the place of what the group was at."""
+        self.run_worker(work, group=group, exclusive=exclusive)
 
     # What the timeline lists
 
@@ -340,28 +362,33 @@ class RunScreen(FedScreen):
         event = self._timeline.selected
         if self._about == "event":
             seen: tuple[object, ...] = ("event", event and event.seq, self._raw)
-            self._inspector.border_title = f"4 Event{', as published' if self._raw else ''}"
+            self._title(self._inspector, f"4 Event{', as published' if self._raw else ''}")
         else:
             moment = self._now() if node is not None and node.working else 0.0
             seen = ("node", selected, node and (node.events, node.status, node.step), moment, view.run.edges)
-            self._inspector.border_title = "4 Node"
+            self._title(self._inspector, "4 Node")
         if seen == self._seen:
             return
         self._seen = seen
         if self._about == "event":
             if event is not None:
-                self.run_worker(self._inspect_event(event), group="inspect", exclusive=True)
+                self._work(partial(self._inspect_event, event), "inspect")
         elif node is not None and selected is not None:
-            self._inspector.show(selected, self._inspection.known(selected, node, self._now()))
-            self.run_worker(self._inspect_node(selected, node), group="inspect", exclusive=True)
+            self._work(partial(self._inspect_node, selected, node), "inspect")
 
     async def _inspect_event(self, stored: Stored) -> None:
         lines = await self._inspection.event(stored, self._raw)
         self._inspector.show((stored.seq, self._raw), lines)
 
     async def _inspect_node(self, selected: int, node: Node) -> None:
-        lines = await self._inspection.node(selected, node, self._now())
-        self._inspector.show(selected, lines)
+        reading = asyncio.ensure_future(self._inspection.node(selected, node, self._now()))
+        try:
+            done, _ = await asyncio.wait((reading,), timeout=SOON)
+            if not done:
+                self._inspector.show(selected, self._inspection.known(selected, node, self._now()))
+            self._inspector.show(selected, await reading)
+        finally:
+            reading.cancel()
 
     def action_raw(self) -> None:
         self._raw = not self._raw
@@ -443,19 +470,17 @@ class RunScreen(FedScreen):
         return self._travel.active or (self.focused is not None and self.focused.id == "timeline")
 
     def action_next_active(self) -> None:
-        self._find(self._next_active())
+        self._find(self._next_active)
 
     def action_error(self, step: int) -> None:
-        self._find(self._next_error(step))
+        self._find(partial(self._next_error, step))
 
     def action_alike(self, step: int) -> None:
-        self._find(self._next_alike(step))
+        self._find(partial(self._next_alike, step))
 
-    def _find(self, search: Coroutine[None, None, None]) -> None:
-        if self._view is None:
-            search.close()
-        else:
-            self.run_worker(search, group="find", exclusive=True)
+    def _find(self, search: Callable[[], Awaitable[None]]) -> None:
+        if self._view is not None:
+            self._work(search, "find")
 
     async def _next_active(self) -> None:
         self._select(await self._finder.active())
@@ -552,7 +577,7 @@ class RunScreen(FedScreen):
 
     def action_edge(self, step: int) -> None:
         self._pause()
-        self._find(self._next_edge(step))
+        self._find(partial(self._next_edge, step))
 
     async def _next_edge(self, step: int) -> None:
         assert self._view is not None

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from store.errors import StoreError
 from store.reader import Reader
@@ -24,6 +24,7 @@ from tui.screens.confirm import Confirm
 from tui.screens.fed import FedScreen
 from tui.text import clean
 from tui.theme import Glyphs
+from tui.widgets.key_line import KeyLine
 from tui.widgets.rows import Rows
 from tui.widgets.run_list import SORTS, RunList, RunListTitles
 from tui.widgets.status_bar import StatusBar
@@ -97,7 +98,7 @@ class RunsScreen(FedScreen):
         yield runs
         yield TextPane(id="preview")
         yield StatusBar(self.glyphs)
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self._list, self._titles = self.query_one(RunList), self.query_one(RunListTitles)

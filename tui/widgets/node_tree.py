@@ -1,6 +1,7 @@
 """The tree of a run: every node inside the node whose plan created it, with what it is doing right now."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import ClassVar, NamedTuple
 
 from textual.binding import Binding, BindingType
@@ -25,8 +26,11 @@ COLUMNS = (
 BRIEF = 56
 """Cells of a row's width below which what a node does is told in one word."""
 
-GUIDES = 0.4
+GUIDES = 0.25
 """The part of a row's width that guides may take; deeper levels are counted instead of drawn."""
+
+CRUMBS = 4
+"""Nodes around the selected one that are named where guides do not lead back to the root."""
 
 
 class Lit(NamedTuple):
@@ -118,6 +122,7 @@ class NodeTree(Rows):
         found = {row.node for row in rows}
         if self._selected is not None:
             found.add(self._selected)
+            found.update(islice(self._outline.ancestors(self._selected), CRUMBS))
         return sorted(found)
 
     def supply(self, nodes: Mapping[int, Node], now: float, lit: Lit | None = None) -> None:
@@ -260,6 +265,18 @@ class NodeTree(Rows):
             self._fold()
 
     @property
+    def crumbs(self) -> str:
+        """Where the selected node is, in words; empty where its guides lead to the top."""
+        if self._selected is None:
+            return ""
+        above = list(self._outline.ancestors(self._selected))
+        if len(above) <= self._guides_at_most(self.size.width):
+            return ""
+        nearest = [self._held.get(node) for node in reversed(above[:CRUMBS])]
+        names = [clean(node.nid or node.wording or "", 12) or "?" for node in nearest if node is not None]
+        return f", at level {len(above)} in {self.glyphs('more')} {' / '.join(names)}"
+
+    @property
     def narrowed(self) -> str:
         """To what the view is narrowed, in words; empty when all is shown."""
         root = self._outline.root
@@ -274,7 +291,7 @@ class NodeTree(Rows):
         return "no node was heard of yet"
 
     def row(self, index: int, width: int) -> Iterable[Cell]:
-        row = self._outline.row(index, max(int(width * GUIDES) // 2, 2))
+        row = self._outline.row(index, self._guides_at_most(width))
         node = self._held.get(row.node)
         if node is None:
             self._need()
@@ -292,6 +309,9 @@ class NodeTree(Rows):
                     text = "" if own is None else fmt.duration(own)
                     yield Cell(pad(text, size, right=True), "active" if node.working else "muted")
             yield Cell(" ")
+
+    def _guides_at_most(self, width: int) -> int:
+        return max(int(width * GUIDES) // 2, 2)
 
     def _label(self, row: Row, node: Node, width: int) -> Iterable[Cell]:
         """Guides, expander, status, the planner's name and the goal, in exactly this width."""

@@ -33,21 +33,44 @@ class RunHeader(Widget):
     RunHeader { height: 2; background: $surface; padding: 0 1; }
     """
 
-    run: reactive[Run | None] = reactive(None)
-    now: reactive[float] = reactive(0.0)
-    place: reactive[str] = reactive("stored")
+    run: reactive[Run | None] = reactive(None, repaint=False)
+    now: reactive[float] = reactive(0.0, repaint=False)
+    place: reactive[str] = reactive("stored", repaint=False)
     """`live`, `following`, `stored`, `past` or `deleted`."""
-    gaps: reactive[int] = reactive(0)
+    gaps: reactive[int] = reactive(0, repaint=False)
     """Of how many losses this run is known to suffer."""
+    said: reactive[Content] = reactive(Content(""), layout=False)
+    """What is drawn: a second that changes no word draws nothing."""
 
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
         self._glyphs = glyphs
 
+    def watch_run(self) -> None:
+        self._say()
+
+    def watch_now(self) -> None:
+        self._say()
+
+    def watch_place(self) -> None:
+        self._say()
+
+    def watch_gaps(self) -> None:
+        self._say()
+
+    def on_resize(self) -> None:
+        self._say()
+
+    def _say(self) -> None:
+        self.said = self._content()
+
     def render(self) -> RenderResult:
+        return self.said
+
+    def _content(self) -> Content:
         run, width = self.run, self.size.width
         if run is None:
-            return "reading" + self._glyphs("more")
+            return Content("reading" + self._glyphs("more"))
         silent = summary.silence(run, self.now) is not None
         mark, role = run_mark(run, silent)
         colour = {"active": "$accent", "done": "$success", "failed": "$error", "doing": "$warning"}.get(

@@ -69,6 +69,12 @@ class Timeline(Rows):
         self.changed()
         self._show(self.cursor)
 
+    def first_page(self, count: int, at_end: bool) -> tuple[int, int]:
+        """Which rows will be looked at first, of so many: from the first up to, not including, the second number."""
+        pages = 1 + self.size.height // PAGE
+        last = -(-count // PAGE)
+        return (max(last - 1 - pages, 0) * PAGE, last * PAGE) if at_end else (0, pages * PAGE)
+
     def resize(self, count: int, before: int = 0) -> None:
         """There are so many of them now, `before` of which came before those that were there."""
         if before:

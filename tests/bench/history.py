@@ -1,0 +1,141 @@
+"""What it costs to walk back through a run, at ten thousand, a hundred thousand and a million events.
+
+    python -m tests.bench.history [--json] [--folder F] [--nodes 1000 10000 100000]
+
+In one run, on files as ingest makes them (about ten events a node), through the screen's own path: entering time travel
+(the axis of the playbar included); seeking to random positions, with the shape of the tree and 50 nodes in the middle of
+it; stepping one event forth and back; playing 1,000 events a second, a frame at a time; what the past adds to the file and
+to the memory of the process. Times are noisy, their ratios are what to trust.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import resource
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+
+from store.reader import Reader
+from store.view import View
+from tests.bench.big import cached
+from tests.bench.figure import percentile
+from tui.models.outline import Outline
+from tui.screens.travel import Travel
+
+SEEKS = 300
+FRAME_EVENTS = 33
+"""Events of one frame, at 1,000 a second and 30 frames."""
+
+VISIBLE = 50
+"""Nodes on a screen."""
+
+
+class Walk:
+    """A run and the shape of its tree, at one position after the other."""
+
+    def __init__(self, view: View, parents: list[int]) -> None:
+        self.view = view
+        self.outline = Outline()
+        self.outline.load(parents)
+
+    async def go(self, position: int | None) -> None:
+        """What the screen does for a position."""
+        view, outline = self.view, self.outline
+        view.go(position)
+        placed = await view.look()
+        assert placed is not None
+        if placed.parents:
+            outline.append(placed.parents)
+        for node, parent in placed.moves:
+            outline.move(node, parent)
+        outline.set_horizon(view.horizon)
+        middle = len(outline) // 2
+        await view.nodes([row.node for row in outline.rows(middle, middle + VISIBLE)])
+
+
+async def timed(work: Callable[[], Awaitable[None]]) -> float:
+    """Milliseconds that it took."""
+    begun = time.perf_counter()
+    await work()
+    return (time.perf_counter() - begun) * 1000
+
+
+def memory() -> float:
+    """The most that the process ever took, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+async def measure(path: Path) -> dict[str, float]:
+    """The figures of one file."""
+    chance = random.Random(1)
+    async with Reader(path) as reader:
+        (row,) = await reader.runs()
+        async with View(reader, row.run.run_id) as view:
+            walk, travel = Walk(view, await view.open()), Travel()
+            await walk.go(None)
+            before = memory()
+
+            async def enter() -> None:
+                await walk.go(view.end)
+                await travel.measure(view)
+
+            entered = await timed(enter)
+            end = view.end
+            seeks = [await timed(lambda: walk.go(chance.randint(0, end))) for _ in range(SEEKS)]
+            middle = end // 2
+            forth = [await timed(lambda at=middle + step: walk.go(at)) for step in range(SEEKS)]  # type: ignore[misc]
+            back = [await timed(lambda at=middle - step: walk.go(at)) for step in range(SEEKS)]  # type: ignore[misc]
+            frames = range(0, min(end, SEEKS * FRAME_EVENTS), FRAME_EVENTS)
+            playing = [await timed(lambda at=at: walk.go(at)) for at in frames]  # type: ignore[misc]
+            return {
+                "events": end,
+                "nodes": len(view.shape),
+                "enter_ms": entered,
+                "seek_p50_ms": percentile(seeks, 0.5),
+                "seek_p99_ms": percentile(seeks, 0.99),
+                "step_p99_ms": percentile(forth, 0.99),
+                "back_p99_ms": percentile(back, 0.99),
+                "play_p99_ms": percentile(playing, 0.99),
+                "more_memory_mb": memory() - before,
+                "file_share": share(path),
+            }
+
+
+def share(path: Path) -> float:
+    """Which part of the file only time travel needs."""
+    with closing(sqlite3.connect(path)) as connection:
+        sizes = dict(connection.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name"))
+    past = sum(size for name, size in sizes.items() if name in ("checkpoint", "version", "move"))
+    return float(past / sum(sizes.values()))
+
+
+def table(rows: list[dict[str, float]]) -> str:
+    """A line for each figure, a column for each size."""
+    lines = []
+    for name in rows[0]:
+        cells = [f"{row[name]:.1%}" if name == "file_share" else f"{row[name]:,.1f}" for row in rows]
+        lines.append(f"{name:<16}" + "".join(f"{cell:>14}" for cell in cells))
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--folder", type=Path, help="where files are kept, to be used again")
+    parser.add_argument("--nodes", type=int, nargs="+", default=[1_000, 10_000, 100_000], help="sizes of the runs")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as made:
+        folder = options.folder or Path(made)
+        rows = [asyncio.run(measure(cached(folder, "tree", nodes))) for nodes in sorted(options.nodes)]
+    sys.stdout.write((json.dumps(rows, indent=2) if options.json else table(rows)) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""SQLite's log grows for as long as somebody reads from it: nobody does for long."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+from store.ingest import Ingester
+from store.reader import Reader
+from store.redis_server import RedisServer
+from store.run_reader import RunReader
+from tests.conftest import PATIENCE, until
+from tests.faults import child
+from tests.faults.numbered import publishing, settle
+from tests.faults.nursery import Nursery
+from tests.live import STREAM, number_stored
+
+EVENTS, MOST = 15_000, 12_000_000
+
+
+async def test_a_screen_that_follows_a_run_lets_the_log_be_cleared(
+    redis_server: RedisServer, db: Path, nursery: Nursery
+) -> None:
+    """It reads as screens do: whenever the file changed, the list, the run, the newest page."""
+    log, largest, seen = db.with_name(f"{db.name}-wal"), 0, 0
+    with publishing(redis_server, at_once=100) as sent:
+        ingester = nursery.start(child.ingest, db, redis_server.url)
+        until(lambda: number_stored(db) > 0)
+        async with Reader(db) as reader:
+            async with asyncio.timeout(PATIENCE):
+                async for _ in reader.watch():
+                    runs = await reader.runs()
+                    loaded = await reader.load(runs[0].run.run_id)
+                    last = loaded.state.run.events
+                    await RunReader(reader, loaded.key).events(max(1, last - 50), last)
+                    seen, largest = sum(row.run.events for row in runs), max(largest, log.stat().st_size)
+                    if seen > EVENTS:
+                        break
+        ingester.send(signal.SIGTERM)
+        assert ingester.wait() == 0
+    assert largest < MOST
+    Ingester(db, redis_server.url, STREAM).drain()
+    found = settle("screen reads while events are stored", 1, sent, db)
+    assert (found.lost(sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])

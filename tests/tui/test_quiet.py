@@ -1,0 +1,151 @@
+"""What is off the screen costs nothing, and what did not change is not drawn: counted, not timed."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import RenderableType
+from textual.screen import Screen
+
+from store import database as db
+from store.reader import Reader
+from store.writer import Writer
+from tests.recorder import Recorder
+from tests.rest import rest
+from tests.tui.stage import STREAM, URL, Clock, Hands, sees, watching
+from tui.app import Treetop
+from tui.screens.fed import FedScreen
+
+WIDTH, HEIGHT = 120, 36
+
+
+class Painted(Treetop):
+    """Counts the cells that go out to the terminal."""
+
+    cells = 0
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        if renderable is not None and screen is self.screen:
+            self.cells += sum(len(segment.text) for segment in self.console.render(renderable) if not segment.control)
+        super()._display(screen, renderable)
+
+
+class Asked:
+    """Counts the statements and rows that a reader is asked for."""
+
+    def __init__(self) -> None:
+        self.statements = self.rows = 0
+
+
+@contextmanager
+def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
+    asked, read = Asked(), Reader.rows
+
+    async def rows(self: Reader, sql: str, parameters: Sequence[Any] = ()) -> list[db.Row]:
+        found = await read(self, sql, parameters)
+        asked.statements += 1
+        asked.rows += len(found)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Reader, "rows", rows)
+        yield asked
+
+
+def grown(nodes: int) -> Recorder:
+    """A run that goes on: a root and so many nodes in it, each of which was worked on once."""
+    made = Recorder().run_started().root()
+    names = [f"n{number}" for number in range(nodes)]
+    made.plan("root", *names[:50])
+    for name in names[50:]:
+        made.node("root", name)
+    for name in names:
+        made.step(name, "execute", after="DOING")
+    return made
+
+
+def app_on(path: Path, clock: Clock) -> Painted:
+    app = Painted(path, URL, STREAM, ingest=False, clock=clock)
+    app.animation_level = "none"
+    return app
+
+
+async def opened(pilot: Hands) -> None:
+    await rest(pilot)
+    await pilot.press("enter")
+    await sees(pilot, "2 Tree", "3 Timeline of this node")
+    await rest(pilot)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Long after the run: it is silent, and no duration on the screen grows."""
+    return Clock(2_000_000_000.0)
+
+
+async def test_a_changed_row_is_drawn_not_the_screen(here: Path, clock: Clock) -> None:
+    path, made = Path("treetop.db"), grown(60)
+    with Writer(path) as writer:
+        writer.append(made.entries)
+        app = app_on(path, clock)
+        async with watching(app, WIDTH, HEIGHT) as pilot:
+            await opened(pilot)
+            app.cells = 0
+            before = len(made.entries)
+            writer.append(made.status("n3", "FINISH", old="DOING").entries[before:])
+            await sees(pilot, "✓ n3")
+            await rest(pilot)
+            assert 0 < app.cells < 8 * WIDTH  # its row, the header, and the status
+
+
+async def test_a_screen_on_which_nothing_changes_draws_nothing(here: Path, clock: Clock) -> None:
+    path = Path("treetop.db")
+    with Writer(path) as writer:
+        writer.append(grown(60).entries)
+    app = app_on(path, clock)
+    async with watching(app, WIDTH, HEIGHT) as pilot:
+        await opened(pilot)
+        app.cells = 0
+        for screen in app.screen_stack:
+            for _ in range(3):
+                if isinstance(screen, FedScreen):
+                    screen._ticked()
+                await pilot.settle()
+        await rest(pilot)
+        assert app.cells == 0
+
+
+async def test_a_key_costs_the_same_in_a_large_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    """The same statements and as many rows, whether there are 60 nodes or 3,000."""
+    costs = []
+    for nodes in (60, 3_000):
+        path = tmp_path / f"{nodes}.db"
+        with Writer(path) as writer:
+            writer.append(grown(nodes).entries)
+        app = app_on(path, clock)
+        async with watching(app, WIDTH, HEIGHT) as pilot:
+            await opened(pilot)
+            with counting(monkeypatch) as asked:
+                for key in ("j", "pagedown", "j"):
+                    await pilot.press(key)
+                    await rest(pilot)
+            costs.append((asked.statements, asked.rows))
+    small, large = costs
+    assert large[0] <= small[0] + 12  # a frame more or less
+    assert large[1] <= small[1] + 400
+
+
+async def test_only_what_is_on_the_screen_is_read_of_a_large_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    path = tmp_path / "large.db"
+    with Writer(path) as writer:
+        writer.append(grown(3_000).entries)
+    app = app_on(path, clock)
+    async with watching(app, WIDTH, HEIGHT) as pilot:
+        await rest(pilot)
+        with counting(monkeypatch) as asked:
+            await opened(pilot)
+        assert asked.rows < 1_200
