@@ -4,10 +4,11 @@ Every few hundred events the file has a *checkpoint*: the run at that position, 
 since the checkpoint before. A run at position n is what the newest checkpoint up to n says, and the fold of the events
 from there to n. Nodes are looked up when an event or a reader asks for them; a run of any size takes the memory of those.
 
-Works on a connection of its own, from one thread at a time; calls take some milliseconds, so not from an event loop's.
+Works on a connection of its own; calls take some milliseconds, so not from an event loop's.
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -146,12 +147,14 @@ class History:
 
 
 class RunHistory(History):
-    """The history of a run of the file at a path, on a connection of its own. Close it."""
+    """The history of a run of the file at a path, on a connection of its own. Close it. Any thread may ask."""
 
     def __init__(self, path: Path, key: int, run_id: str, generation: int) -> None:
         """`generation` is that of the run as it was loaded: when the run is built again, RunChanged is raised."""
         self._path = path
         self._generation = generation
+        self._one = threading.Lock()
+        """Whoever asks waits for who asked before: a thread cannot be called back when nobody wants its answer any more."""
         connection = sqlite3.connect(
             db.address(path, "ro"), uri=True, timeout=5.0, isolation_level=None, check_same_thread=False
         )
@@ -165,7 +168,8 @@ class RunHistory(History):
 
     def close(self) -> None:
         """Let go of the file."""
-        self._db.close()
+        with self._one:
+            self._db.close()
 
     def go(self, position: int) -> set[str]:
         with self._moment():
@@ -182,7 +186,7 @@ class RunHistory(History):
     @contextmanager
     def _moment(self) -> Iterator[None]:
         """Read at one moment of the file, and make sure that it still has our run."""
-        try:
+        with self._one, self._explaining():
             self._db.execute("BEGIN")
             try:
                 row = self._db.execute("SELECT generation FROM run WHERE key = ?", (self._key,)).fetchone()
@@ -191,6 +195,11 @@ class RunHistory(History):
                 yield
             finally:
                 self._db.execute("COMMIT")
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
         except sqlite3.DatabaseError as error:
             raise db.explain(error, self._path, "can not be read") from error
 

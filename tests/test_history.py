@@ -1,6 +1,7 @@
 """The past of a run: at every position it is exactly the fold of the events up to there."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from store.cursor import Entry
-from store.errors import RunChanged
+from store.errors import FileError, RunChanged
 from store.fold import fold
 from store.history import RunHistory
 from store.simulator import Scenario, simulate
@@ -120,3 +121,27 @@ def test_a_run_that_was_deleted_says_so(tmp_path: Path) -> None:
             past.go(8)
     for table in ("node", "version", "checkpoint", "move", "node_event", "edge"):
         assert query(path, f"SELECT count(*) FROM {table}") == [(0,)]
+
+def test_several_may_ask_at_the_same_time(tmp_path: Path) -> None:
+    """The tree reads its nodes, and the inspector others, each in a thread of its own."""
+    path = tmp_path / "x.db"
+    entries = Recorder().whole().entries
+    write(path, entries, Random(1))
+    keys = [key for (key,) in query(path, "SELECT key FROM node")]
+    with opened(path, "run") as past, ThreadPoolExecutor(8) as threads:
+        ways = [lambda at=at: past.go(at % len(entries)) for at in range(0, 700, 7)]  # type: ignore[misc]
+        ways += [lambda: past.nodes(keys)] * 100 + [lambda: past.node("search")] * 100
+        Random(3).shuffle(ways)
+        for done in [threads.submit(way) for way in ways]:
+            done.result()
+        past.go(7)
+        assert past.run == fold(empty("run"), events_of(path, "run")[:7]).run
+
+
+def test_who_still_reads_when_it_is_closed_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    write(path, Recorder().whole().entries, Random(1))
+    with opened(path, "run") as past:
+        past.go(7)
+    with pytest.raises(FileError, match="can not be read"):
+        past.go(8)

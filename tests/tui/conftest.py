@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from store.writer import Writer
+from tests.recorder import Recorder
 from tests.tui.stage import FAILED, FINISHED, OPEN, Clock, no_matter, store_run
 
 
@@ -56,3 +58,18 @@ def path(here: Path, _three_runs: Path) -> Path:
 def clock() -> Clock:
     """Noon of the day on which the runs happened."""
     return Clock()
+
+
+@pytest.fixture
+def story(here: Path) -> Path:
+    """A file with one finished run."""
+    store_run(Path("treetop.db"), FINISHED)
+    return Path("treetop.db")
+
+
+@pytest.fixture
+def book(here: Path) -> Path:
+    """A file with one small run whose nodes go by their names."""
+    with Writer(Path("treetop.db")) as writer:
+        writer.append(Recorder().whole().entries)
+    return Path("treetop.db")
