@@ -122,6 +122,7 @@ def test_a_run_that_was_deleted_says_so(tmp_path: Path) -> None:
     for table in ("node", "version", "checkpoint", "move", "node_event", "edge"):
         assert query(path, f"SELECT count(*) FROM {table}") == [(0,)]
 
+
 def test_several_may_ask_at_the_same_time(tmp_path: Path) -> None:
     """The tree reads its nodes, and the inspector others, each in a thread of its own."""
     path = tmp_path / "x.db"

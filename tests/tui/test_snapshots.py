@@ -88,7 +88,7 @@ class TestTimeTravel:
     """One run, walked through: the same screen at five of its moments."""
 
     @pytest.mark.parametrize(
-        "moment", ["1", "12%", "45%", "80%", "end"], ids=["it begins", "a plan", "half done", "nearly", "its end"]
+        "moment", ["1", "12%", "45%", "80%", "end"], ids=["it-begins", "a-plan", "half-done", "nearly", "its-end"]
     )
     def test_the_screen_shows_the_run_as_it_was(self, snap_compare: Compare, path: Path, clock: Clock, moment: str) -> None:
         run_before = keys("down", "enter", "t", *seek(moment))

@@ -33,7 +33,7 @@ class TravelScreen(FedScreen):
         Binding(
             "full_stop",
             "edge(1)",
-            "Node's next",
+            "Node's step",
             key_display=", .",
             id="travel.edge",
             tooltip="To the node's next step or status",

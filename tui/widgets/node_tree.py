@@ -335,7 +335,7 @@ class NodeTree(Rows):
         if row.hidden:
             tails.append(Cell(f" +{fmt.count(row.hidden)}", "muted"))
         if self._lit is not None and self._lit.node == row.node:
-            tails.append(Cell(f" {self._news(self._lit.event)}", "lit"))
+            tails += [Cell(" "), Cell(f" {self._news(self._lit.event)} ", "lit")]
         elif node.working:
             tails.append(Cell(f" {doing(node, self.now, brief=width < BRIEF)}", "active"))
         goal = clean(node.wording or "") or f"(not announced yet) {clean(node.node_id, 40)}"
