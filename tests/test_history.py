@@ -1,7 +1,8 @@
 """The past of a run: at every position it is exactly the fold of the events up to there."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -130,8 +131,8 @@ def test_several_may_ask_at_the_same_time(tmp_path: Path) -> None:
     write(path, entries, Random(1))
     keys = [key for (key,) in query(path, "SELECT key FROM node")]
     with opened(path, "run") as past, ThreadPoolExecutor(8) as threads:
-        ways = [lambda at=at: past.go(at % len(entries)) for at in range(0, 700, 7)]  # type: ignore[misc]
-        ways += [lambda: past.nodes(keys)] * 100 + [lambda: past.node("search")] * 100
+        ways: list[Callable[[], object]] = [partial(past.go, at % len(entries)) for at in range(0, 700, 7)]
+        ways += [partial(past.nodes, keys), partial(past.node, "search")] * 100
         Random(3).shuffle(ways)
         for done in [threads.submit(way) for way in ways]:
             done.result()

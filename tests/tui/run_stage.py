@@ -23,6 +23,12 @@ def timeline(app: Treetop) -> Timeline:
     return app.screen.query_one(Timeline)
 
 
+def position(app: Treetop) -> int | None:
+    """The position of the event under the cursor, None while it is not here yet."""
+    event = timeline(app).selected
+    return None if event is None else event.position
+
+
 async def found(app: Treetop) -> None:
     """Wait until what was looked for is found, or is not."""
     for worker in [worker for worker in app.workers if worker.group == "find"]:

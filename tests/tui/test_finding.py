@@ -6,7 +6,7 @@ import pytest
 
 from store.writer import Writer
 from tests.recorder import Recorder
-from tests.tui.run_stage import found, opened, selected, timeline, tree
+from tests.tui.run_stage import found, opened, position, selected, timeline, tree
 from tests.tui.stage import Clock, sees, shown, treetop, until, watching
 
 
@@ -133,7 +133,7 @@ class TestInTheTimeline:
     """There, keys go through the events that are listed."""
 
     @pytest.mark.parametrize(
-        ("keys", "position"),
+        ("keys", "at"),
         [
             ("ge", FAILED[0]),
             ("gee", FAILED[1]),
@@ -148,7 +148,7 @@ class TestInTheTimeline:
             ("G{", 21),
         ],
     )
-    async def test_of_the_run_goes_to(self, work: Path, clock: Clock, keys: str, position: int) -> None:
+    async def test_of_the_run_goes_to(self, work: Path, clock: Clock, keys: str, at: int) -> None:
         app = treetop(work, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "b", "b", "3")
@@ -157,7 +157,7 @@ class TestInTheTimeline:
                 await until(pilot, lambda: timeline(app).selected is not None)
                 await pilot.press(key)
                 await found(app)
-            await until(pilot, lambda: timeline(app).cursor == position - 1)
+            await until(pilot, lambda: timeline(app).cursor == at - 1)
 
     @pytest.mark.parametrize(
         ("scope", "keys", "positions"),
@@ -183,7 +183,7 @@ class TestInTheTimeline:
                 await until(pilot, lambda: timeline(app).selected is not None)
                 await pilot.press(key)
                 await found(app)
-            await until(pilot, lambda: timeline(app).selected and timeline(app).selected.position in positions)
+            await until(pilot, lambda: position(app) in positions)
 
     async def test_the_tree_stays_where_it_is(self, work: Path, clock: Clock) -> None:
         app = treetop(work, clock)

@@ -1,0 +1,219 @@
+"""`\\` shows only events that match what is typed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from store.record import Match
+from store.writer import Writer
+from tests.recorder import Recorder
+from tests.tables import events_of
+from tests.test_listing import matches
+from tests.tui.run_stage import focused, opened, position, selected, timeline
+from tests.tui.stage import LIVE, Clock, Feed, line_with, lines, rows_of, sees, shown, treetop, until, watching
+from tui.app import Treetop
+from tui.screens.run import RunScreen
+
+
+def typed(app: Treetop) -> Input:
+    return app.screen.query_one("#filter", Input)
+
+
+async def filtered(pilot: Pilot[Any], text: str) -> None:
+    """Open the filter and type this."""
+    await pilot.press("backslash")
+    await until(pilot, lambda: focused(pilot.app) == "filter")  # type: ignore[arg-type]
+    await pilot.press(*text)
+
+
+def positions(app: Treetop, match: Match, first: int = 1) -> list[int]:
+    """The positions of the events of the run on the screen that match."""
+    assert isinstance(app.screen, RunScreen)
+    found = events_of(app.path, app.screen.run_id)
+    return [at for at, event in enumerate(found, 1) if at >= first and matches(event, match)]
+
+
+class TestTyping:
+    """What is typed narrows the timeline at once."""
+
+    async def test_words_leave_what_says_them(self, book: Path, clock: Clock) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "b", "b")
+            await filtered(pilot, "timeout")
+            await sees(pilot, "Timeline of the run: 1 events that match")
+            await until(pilot, lambda: "timeout" in rows_of(timeline(app))[0])
+
+    async def test_each_letter_counts(self, book: Path, clock: Clock) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "b", "b")
+            await filtered(pilot, "f")
+            for letter in "inish":
+                await pilot.press(letter)
+            wanted = positions(app, Match(words="finish"))
+            await sees(pilot, f"Timeline of the run: {len(wanted)} events that match")
+            await pilot.press("backspace", "backspace", "backspace")
+            wanted = positions(app, Match(words="fin"))
+            await sees(pilot, f"Timeline of the run: {len(wanted)} events that match")
+
+    @pytest.mark.parametrize(
+        ("text", "match"),
+        [
+            ("type:llm", Match(types=frozenset({"llm_call_started", "llm_call_completed"}))),
+            ("type:error", Match(failed=True)),
+            ("type:step done", Match(frozenset({"step_started", "step_finished"}), "done")),
+            ("[/]", Match(words="[/]")),
+            ("100%", Match(words="100%")),
+        ],
+    )
+    async def test_types_and_signs(self, book: Path, clock: Clock, text: str, match: Match) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "b", "b")
+            await filtered(pilot, text)
+            wanted = positions(app, match)
+            await sees(pilot, f"Timeline of the run: {len(wanted)} events that match")
+            if not wanted:
+                await sees(pilot, "no events")
+
+    async def test_keys_are_letters_while_one_types(self, book: Path, clock: Clock) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "b", "b")
+            await filtered(pilot, "q1[]{} L")
+            assert typed(app).value == "q1[]{} L"
+            assert isinstance(app.screen, RunScreen)
+            await pilot.press("home", "x")
+            assert typed(app).value == "xq1[]{} L"
+
+    async def test_a_slash_does_as_well(self, book: Path, clock: Clock) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "slash")
+            await until(pilot, lambda: focused(app) == "filter")
+
+    async def test_it_says_what_can_be_typed(self, book: Path, clock: Clock) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "backslash")
+            await sees(pilot, "words, type:plan, type:llm, type:error")
+
+
+class TestKeeping:
+    """Enter keeps it, Escape lets go of it."""
+
+    async def test_enter_goes_to_the_timeline_and_the_filter_stays(self, book: Path, clock: Clock) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "b", "b")
+            await filtered(pilot, "type:llm")
+            await pilot.press("enter")
+            await until(pilot, lambda: focused(app) == "timeline")
+            assert typed(app).display
+            wanted = positions(app, Match(types=frozenset({"llm_call_started", "llm_call_completed"})))
+            await sees(pilot, f"Timeline of the run: {len(wanted)} events that match")
+            for key, at in (("g", 0), ("j", 1), ("G", -1)):
+                await pilot.press(key)
+                await until(pilot, lambda: position(app) == wanted[at])  # noqa: B023
+
+    async def test_enter_on_nothing_closes_it(self, book: Path, clock: Clock) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "backslash", "enter")
+            await until(pilot, lambda: focused(app) == "timeline" and not typed(app).display)
+
+    async def test_escape_shows_all_again(self, book: Path, clock: Clock) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "b", "b")
+            await filtered(pilot, "timeout")
+            await sees(pilot, "1 events that match")
+            await pilot.press("escape")
+            await sees(pilot, "Timeline of the run: 45 events")
+            await until(pilot, lambda: "that match" not in shown(app) and not typed(app).display)
+            await until(pilot, lambda: focused(app) == "timeline")
+
+    async def test_an_event_that_was_found_is_inspected(self, book: Path, clock: Clock) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "b", "b")
+            await filtered(pilot, "timeout")
+            await pilot.press("enter")
+            await sees(pilot, "4 Event", "llm_call_completed")
+
+
+class TestScopes:
+    """It holds for whatever the timeline is of."""
+
+    async def test_of_the_node_under_the_cursor(self, book: Path, clock: Clock) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot)
+            await filtered(pilot, "type:llm")
+            await sees(pilot, "Timeline of this node: 2 events that match")
+            await pilot.press("enter", "2", "G")
+            await until(pilot, lambda: selected(app) == "write")
+            await sees(pilot, "Timeline of this node: 4 events that match")
+
+    async def test_of_all_beneath_it(self, book: Path, clock: Clock) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "b")
+            await filtered(pilot, "type:llm")
+            await sees(pilot, "this node and all beneath: 8 events that match")
+
+    async def test_while_the_run_grows(self, path: Path, clock: Clock) -> None:
+        feed = Feed(path, LIVE, clock, 100)
+        app = treetop(path, clock)
+        match = Match(types=frozenset({"step_started", "step_finished"}))
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "b", "b")
+            await filtered(pilot, "type:step")
+            await pilot.press("enter")
+            for _ in range(5):
+                feed.more(40)
+                await sees(pilot, f"Timeline of the run: {len(positions(app, match))} events that match")
+                await until(pilot, lambda: timeline(app).cursor == timeline(app).count - 1)
+            feed.rest()
+            await sees(pilot, f"Timeline of the run: {len(positions(app, match))} events that match")
+        feed.close()
+
+    async def test_in_the_past_it_finds_what_there_was(self, book: Path, clock: Clock) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "t")
+            await sees(pilot, "PAST")
+            await filtered(pilot, "type:llm")
+            await pilot.press("enter", "2", "T", *"10", "enter")
+            there = positions(app, Match(types=frozenset({"llm_call_started", "llm_call_completed"})))
+            await sees(pilot, f"Timeline of the run: {len([at for at in there if at <= 10])} events that match")
+            await pilot.press("end")
+            await sees(pilot, f"Timeline of the run: {len(there)} events that match")
+
+    async def test_in_a_long_run_it_says_how_far_it_has_looked(
+        self, here: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """And ends with all."""
+        monkeypatch.setattr("store.listing.STRETCH", 40)
+        monkeypatch.setattr("store.listing.LONG", 0.0)
+        made = Recorder().root("book")
+        for number in range(400):
+            made.status("book", "READY" if number % 2 else "DOING")
+        with Writer(Path("treetop.db")) as writer:
+            writer.append(made.entries)
+        app = treetop(Path("treetop.db"), clock)
+        titles = set()
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "b", "b", "backslash", *"DOIN")
+            await pilot.press("G")
+            for _ in range(5):
+                titles.add(line_with(app, "3 Timeline"))
+                await pilot.pause()
+            await sees(pilot, "Timeline of the run: 200 events that match─")
+            await until(pilot, lambda: "looked through" not in lines(app)[2])
+            await until(pilot, lambda: timeline(app).cursor == 199)
+        assert any("looked through" in title for title in titles)
