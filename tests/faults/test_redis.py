@@ -258,6 +258,7 @@ def test_what_passes_by_itself_is_waited_for(
     said: str,
 ) -> None:
     monkeypatch.setattr(source, "ANSWER", 0.3)
+    monkeypatch.setattr(ingest, "RETRY_REFUSED", 1_000.0)  # nobody waits for a person
     publish(mortal_redis, entries(1, 50))
     with redis.Redis.from_url(mortal_redis.url) as client, ingesting(db, mortal_redis.url):
         until(lambda: state_of_ingest(db) == "live")
