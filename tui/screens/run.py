@@ -17,7 +17,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input
 
-from store.errors import RunUnknown
+from store.errors import RunChanged, RunUnknown
 from store.reader import Reader
 from store.record import Stored
 from store.state import Node, Run, RunStatus
@@ -158,6 +158,8 @@ class RunScreen(TravelScreen):
                 await self._open(view)
                 self._view = view
             await self._look(view)
+        except RunChanged:  # while it was read: the next look tells what it became
+            self.soon()
         except RunUnknown:
             if self._node is None:
                 raise
@@ -206,8 +208,8 @@ class RunScreen(TravelScreen):
     async def _follow_on(self, view: View) -> Lit | None:
         """Go on to what is being worked on, if we follow that; in the past, tell what the event there was about."""
         lit = None
-        if self._travel.position:
-            for stored in await view.file.events(self._travel.position, self._travel.position):
+        if view.position is not None:
+            for stored in await view.file.events(view.position, view.position):
                 numbers = [] if stored.node is None else view.shape.numbers([stored.node])
                 lit = Lit(numbers[0], stored) if numbers else None
             target = [] if lit is None else [lit.node]
