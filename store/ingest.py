@@ -148,9 +148,11 @@ class Ingester:
     def _append(self, writer: Writer, key: int, before: Cursor, verdict: Verdict) -> bool:
         """Store what was read. Was that all there is?"""
         batch, after, gap, limit = verdict.batch, verdict.cursor, verdict.gap, self._source.limit
+        self._source.learn(batch)
+        if len(batch) >= limit and not self._stopping:
+            self._source.ask(after)
         if batch or gap is not None or after != before:
             self.counts.add(writer.append(batch, key, before, after, gap))
-        self._source.learn(batch)
         return len(batch) < limit and (gap is None or gap.kind != "reset")
 
     # What it says of itself
