@@ -185,6 +185,8 @@ class RunScreen(TravelScreen):
         placed = await view.look()
         while placed is None:
             await self._open(view)
+            if self._travel.position is not None and self._travel.position > view.end:
+                self._travel.go(view.end)
             placed = await view.look()
         self._tree.place(placed.parents, placed.moves, view.horizon)
         lit = await self._follow_on(view)

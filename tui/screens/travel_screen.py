@@ -91,7 +91,11 @@ class TravelScreen(FedScreen):
 
     def work(self, work: Callable[[], Awaitable[None]], group: str, exclusive: bool = True) -> None:
         """Do something that reads, in the place of what the group was at."""
-        self.run_worker(partial(self._try, work), group=group, exclusive=exclusive)
+
+        async def careful() -> None:
+            await self._try(work)
+
+        self.run_worker(careful, group=group, exclusive=exclusive)
 
     async def _try(self, work: Callable[[], Awaitable[None]]) -> bool:
         """Do something that reads, and say what the file has against it, if anything."""
