@@ -63,6 +63,10 @@ class FedScreen(Screen[None]):
         self._news.set()
         self._urgent.set()
 
+    def say(self, error: StoreError) -> None:
+        """Tell the user what is wrong."""
+        self.notify(clean(str(error)), severity="error", markup=False, timeout=10)
+
     def on_mount(self) -> None:
         self.set_interval(1.0, self._ticked)
         self._feed()
@@ -77,7 +81,7 @@ class FedScreen(Screen[None]):
                 try:
                     await self.read(self.reader)
                 except StoreError as error:
-                    self.notify(clean(str(error)), severity="error", markup=False, timeout=10)
+                    self.say(error)
             with suppress(TimeoutError):
                 async with asyncio.timeout(FRAME):
                     await self._urgent.wait()

@@ -22,8 +22,8 @@ class Inspection:
         self._glyphs = glyphs
         self._body: tuple[int, bytes] = (0, b"")
         """The payload that was read last, by seq."""
-        self._facts: tuple[tuple[int, int, int], NodeFacts] | None = None
-        """What was read about a node: number, how many events it had, and at how many edges of the run."""
+        self._facts: tuple[tuple[int, int, int, int | None], NodeFacts] | None = None
+        """What was read about a node: number, how many events it had, at how many edges of the run, and where in its past."""
 
     async def event(self, stored: Stored, raw: bool) -> list[Line]:
         """An event, by its kind, or as it was published."""
@@ -48,7 +48,7 @@ class Inspection:
     async def node(self, number: int, node: Node, now: float) -> list[Line]:
         """A node, with all that there is to say about it."""
         view = self._view
-        about = (number, node.events, view.run.edges)
+        about = (number, node.events, view.run.edges, view.position)
         if self._facts is None or self._facts[0] != about:
             position = view.end if view.position is None else view.position
             history = await view.file.status_history(view.shape.keys[number], position)

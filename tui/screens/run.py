@@ -185,6 +185,8 @@ class RunScreen(TravelScreen):
         placed = await view.look()
         while placed is None:
             await self._open(view)
+            if self._travel.position is not None and self._travel.position > view.end:
+                self._travel.go(view.end)
             placed = await view.look()
         self._tree.place(placed.parents, placed.moves, view.horizon)
         lit = await self._follow_on(view)
@@ -321,7 +323,8 @@ class RunScreen(TravelScreen):
             self._title(self._inspector, f"4 Event{', as published' if self._raw else ''}")
         else:
             moment = self._now() if node is not None and node.working else 0.0
-            seen = ("node", selected, node and (node.events, node.status, node.step), moment, view.run.edges)
+            now = (moment, view.run.edges, view.position)
+            seen = ("node", selected, node and (node.events, node.status, node.step), now)
             self._title(self._inspector, "4 Node")
         if seen == self._seen:
             return

@@ -76,31 +76,31 @@ class Travel:
             moved, self._share = int(self._share), self._share % 1.0
             there = here + min(moved, AT_ONCE)
         else:
-            there = await self._play_time(view, here, seconds * self.speed.rate)
-        if self.position != here or not self.playing:  # somebody went elsewhere meanwhile
-            return
+            there, time, skipped = await self._play_time(view, here, seconds * self.speed.rate)
+            if self.position != here or not self.playing:  # somebody went elsewhere meanwhile
+                return
+            self._time, self.skipped = time, skipped
         self.position = min(there, view.end)
         if self.position == view.end:
             self.playing = False
 
-    async def _play_time(self, view: View, here: int, seconds: float) -> int:
-        if self._time is None:
+    async def _play_time(self, view: View, here: int, seconds: float) -> tuple[int, float, float | None]:
+        """Where one is so many seconds of the run later, what time it is there, and what was skipped on the way."""
+        now, rate, skipped = self._time, self.speed.rate, self.skipped
+        if now is None:
             times = await view.file.times(max(here, 1), max(here, 1))
-            self._time = times[0] if times else 0.0
-        self._time += seconds
-        following = await view.file.after_time(self._time, here + 1, here + AT_ONCE)
+            now = times[0] if times else 0.0
+        now += seconds
+        following = await view.file.after_time(now, here + 1, here + AT_ONCE)
         if following is None:
             there = min(here + AT_ONCE, view.end)
             if there > here and (times := await view.file.times(there, there)):
-                self._time = max(times[0], self._time)
-            return there
+                now = max(times[0], now)
+            return there, now, skipped
         position, time = following
-        if (pause := time - self._time) / self.speed.rate > PATIENCE:
-            self._time, self.skipped = time, pause
-            return position
-        if position - 1 > here:
-            self.skipped = None
-        return position - 1
+        if (pause := time - now) / rate > PATIENCE:
+            return position, time, pause
+        return position - 1, now, skipped if position - 1 == here else None
 
     async def measure(self, view: View) -> None:
         """Bring the axis up to what the run has now."""

@@ -10,6 +10,7 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.timer import Timer
 from textual.widgets import Input
 
+from store.errors import RunChanged, StoreError
 from store.view import View
 from tui.models import seek
 from tui.screens.fed import FRAME, FedScreen
@@ -90,7 +91,23 @@ class TravelScreen(FedScreen):
 
     def work(self, work: Callable[[], Awaitable[None]], group: str, exclusive: bool = True) -> None:
         """Do something that reads, in the place of what the group was at."""
-        self.run_worker(work, group=group, exclusive=exclusive)
+
+        async def careful() -> None:
+            await self._try(work)
+
+        self.run_worker(careful, group=group, exclusive=exclusive)
+
+    async def _try(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """Do something that reads, and say what the file has against it, if anything."""
+        try:
+            await work()
+        except RunChanged:  # the next look tells what became of it
+            self.soon()
+            return False
+        except StoreError as error:
+            self.say(error)
+            return False
+        return True
 
     def find(self, search: Callable[[], Awaitable[None]]) -> None:
         """Look for the place where a key leads to."""
@@ -186,7 +203,8 @@ class TravelScreen(FedScreen):
     async def _play(self) -> None:
         if self._view is not None and self._travel.playing:
             before = self._travel.position
-            await self._travel.advance(self._view)
+            if not await self._try(partial(self._travel.advance, self._view)):
+                self._pause()
             if self._travel.position != before or not self._travel.playing:
                 self._travelled()
 
@@ -208,7 +226,7 @@ class TravelScreen(FedScreen):
         except ValueError as error:
             self.notify(clean(str(error)), severity="error", markup=False)
             return
-        await self._travel.measure(view)
+        await self._try(partial(self._travel.measure, view))
         if self._travel.axis is not None:
             here = view.end if self._travel.position is None else self._travel.position
             self.go(seek.resolve(target, self._travel.axis, here))
