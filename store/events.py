@@ -64,6 +64,9 @@ class Facts(Struct, frozen=True, omit_defaults=True, gc=False):
     ids: ClassVar[tuple[str, ...]] = ("node_id",)
     """The fields that name nodes, the node the event is about first (events name several, and not always in `node_id`)."""
 
+    root: ClassVar[str | None] = None
+    """The field that names the root of that node, where there is one: it tells whose event it is, not what it is about."""
+
     previews: ClassVar[tuple[str, ...]] = ()
     """The fields of which only the beginning is kept."""
 
@@ -75,6 +78,8 @@ class Facts(Struct, frozen=True, omit_defaults=True, gc=False):
             value = getattr(self, name)
             if isinstance(value, int):
                 force_setattr(self, name, str(value))
+        if self.root is not None and isinstance(value := getattr(self, self.root), int):
+            force_setattr(self, self.root, str(value))
         for name in self.previews:
             value = getattr(self, name)
             if value is not None and len(value) > PREVIEW:
@@ -88,6 +93,14 @@ class Facts(Struct, frozen=True, omit_defaults=True, gc=False):
     @property
     def mentions(self) -> tuple[str, ...]:
         """The ids of all nodes that the event names, the subject first, each once."""
+        concerns = self.concerns
+        if self.root is None or not (root := getattr(self, self.root)) or root in concerns:
+            return concerns
+        return (*concerns, root)
+
+    @property
+    def concerns(self) -> tuple[str, ...]:
+        """The same without a root that is only named as such: the nodes whose timelines have the event."""
         if len(self.ids) == 1:  # most events
             return (self.node_id,) if self.node_id else ()  # type: ignore[return-value]  # a number became text
         return tuple({value: None for name in self.ids if (value := getattr(self, name))})
@@ -150,7 +163,7 @@ class StepStarted(Facts, frozen=True, omit_defaults=True):
     """The engine picked a node and works on it. `step` counts from 0 for each root."""
 
     type = "step_started"
-    ids = ("node_id", "root_id")
+    root = "root_id"
     node_goal: str | None = None
     root_id: Id = None
 
@@ -189,7 +202,8 @@ class NodeCreated(Facts, frozen=True, omit_defaults=True):
     """A node came to be, inside `outer_node_id`. Status, step and action in this payload are the outer node's."""
 
     type = "node_created"
-    ids = ("node_id", "outer_node_id", "root_node_id")
+    ids = ("node_id", "outer_node_id")
+    root = "root_node_id"
     node_nid: Id = None
     node_type: str | None = None
     task_type: str | None = None
@@ -255,7 +269,7 @@ class InnerGraphBuilt(Facts, frozen=True, omit_defaults=True):
     node_ids: list[str | int] | None = None
 
     @property
-    def mentions(self) -> tuple[str, ...]:
+    def concerns(self) -> tuple[str, ...]:
         """The owner, then the nodes of its graph."""
         named = (self.node_id, *(self.node_ids or ()))
         return tuple(dict.fromkeys(str(node_id) for node_id in named if node_id not in (None, "")))

@@ -99,7 +99,11 @@ class Draft:
             run.latest = time
         if run.ended is not None and event.type in REVIVING:
             run.status, run.ended = RunStatus.RUNNING, None
-        for node_id in facts.mentions:
+        if facts.root is not None:
+            for node_id in facts.mentions:
+                if node_id not in self.nodes:
+                    self.node(node_id)
+        for node_id in facts.concerns:
             self.node(node_id).events += 1
         if facts.failed:
             run.errors += 1

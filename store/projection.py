@@ -315,7 +315,7 @@ class Projection:
         rows = []
         for item in reversed(items):
             seq = item.seq
-            for node_id in item.mentions:
+            for node_id in item.event.facts.concerns:
                 n = left.get(node_id) or nodes[node_id].events
                 left[node_id] = n - 1
                 rows.append((keys[node_id], n, seq))

@@ -91,7 +91,7 @@ CREATE INDEX event_guessed ON event (run, position) WHERE guessed;
 
 CREATE TABLE body (seq INTEGER PRIMARY KEY, crc INTEGER NOT NULL, data BLOB NOT NULL);  -- exactly as published
 
-CREATE TABLE node_event (                   -- the n-th event that names a node, which may be about another one
+CREATE TABLE node_event (                   -- the n-th event that concerns a node, which may be about another one
     node INTEGER NOT NULL, n INTEGER NOT NULL, seq INTEGER NOT NULL,
     PRIMARY KEY (node, n)
 ) WITHOUT ROWID;

@@ -353,6 +353,7 @@ def demo(speed: float, seed: int, nodes: int, light: bool, ascii_only: bool | No
 
     Needs nothing, and leaves nothing behind: it has its own Redis and its own file, both gone at the end.
     """
+    click.echo("treetop: preparing the demo ...", err=True)
     from tui.demo import run_demo
 
     sys.exit(run_demo(speed, seed, nodes, light, _ascii_only(ascii_only)))

@@ -49,6 +49,11 @@ def count(number: int | None) -> str:
     return f"{number:.1e}"
 
 
+def counted(number: int, thing: str) -> str:
+    """`1 node`, `12.3k nodes`."""
+    return f"{count(number)} {thing}{'' if number == 1 else 's'}"
+
+
 def size(octets: int) -> str:
     """`812 B`, `4.2 kB`, `1.3 GB`."""
     scaled = float(octets)

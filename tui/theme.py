@@ -110,6 +110,7 @@ GLYPHS = {
     "active": ("▶", ">"),
     "running": ("●", "*"),
     "silent": ("◎", "~"),
+    "ended": ("◑", "-"),
     "completed": ("✓", "v"),
     "error": ("×", "X"),
     "expanded": ("⌄", "-"),
@@ -142,8 +143,8 @@ HAPPENED = {"error": "failed", "tool": "search", "llm": "write", "plan": "think"
 """The role of a part of a run, by what happened in it."""
 
 EVENTS: dict[str, tuple[str, str, str, str]] = {
-    "run_started": ("▶", ">", "run started", "strong"),
-    "run_finished": ("■", "#", "run finished", "done"),
+    "run_started": ("▶", ">", "run begun", "strong"),
+    "run_finished": ("■", "#", "run ended", "done"),
     "run_error": ("×", "X", "run error", "failed"),
     "step_started": ("┌", "[", "step", "muted"),
     "step_finished": ("└", "]", "step done", "muted"),
@@ -219,7 +220,7 @@ def run_mark(run: Run, silent: bool) -> tuple[str, str]:
     if run.status == RunStatus.RUNNING:
         return ("silent", "muted") if silent else ("running", "active")
     if run.status == RunStatus.COMPLETED:
-        return "completed", "done" if run.finished == run.nodes else "doing"
+        return ("completed", "done") if run.finished == run.nodes else ("ended", "doing")
     return "error", "failed"
 
 

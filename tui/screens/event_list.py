@@ -26,7 +26,7 @@ class EventList:
         self._view = view
         self._timeline = timeline
         self._tree = tree
-        self._scope: Scope = "node"
+        self.scope: Scope = "node"
         self._match = Match()
         self._listed: tuple[object, ...] = ()
         self._listing: Listing | None = None
@@ -37,11 +37,7 @@ class EventList:
 
     def widen(self) -> None:
         """To the next scope."""
-        self._scope = SCOPES[(SCOPES.index(self._scope) + 1) % len(SCOPES)]
-
-    def whole(self) -> None:
-        """To the run."""
-        self._scope = "run"
+        self.scope = SCOPES[(SCOPES.index(self.scope) + 1) % len(SCOPES)]
 
     def narrow(self, match: Match) -> None:
         """Only what matches."""
@@ -54,19 +50,19 @@ class EventList:
     @property
     def title(self) -> str:
         """What is listed, and how much of it."""
-        of = OF[self._scope]
+        of = OF[self.scope]
         if isinstance(self._listing, Matches) and not self._listing.complete:
             looked = f", {self._listing.looked:.0%} looked through"
         else:
             looked = ""
         matching = " that match" if self._match else ""
-        return f"3 Timeline of {of}: {fmt.count(self._timeline.count)} events{matching}{looked}"
+        return f"3 Timeline of {of}: {fmt.counted(self._timeline.count, 'event')}{matching}{looked}"
 
     async def show(self, node: Node | None, at_end: bool) -> bool:
         """Bring the timeline to the view's position; `node` is the selected one. Is there more to be looked for?"""
         view, selected = self._view, self._tree.selected
         position = view.end if view.position is None else view.position
-        about = self._scope if self._scope == "run" else (self._scope, selected)
+        about = self.scope if self.scope == "run" else (self.scope, selected)
         listed = (view.row.generation, about, self._match)
         fresh = listed != self._listed
         if fresh:
@@ -95,10 +91,10 @@ class EventList:
 
     def _list(self, selected: int | None, node: Node | None, at_end: bool) -> Listing:
         view, match = self._view, self._match
-        if self._scope == "run" or selected is None or node is None:
+        if self.scope == "run" or selected is None or node is None:
             return Matches(view.file, match, 1, view.end, at_end) if match else RunEvents(view.file)
         key = view.shape.keys[selected]
-        if self._scope == "node":
+        if self.scope == "node":
             if match:
                 return NodeMatches(view.file, match, key, node.events, at_end)
             return NodeEvents(view.file, key, node.events)

@@ -25,7 +25,7 @@ from store.view import View
 from tui import format as fmt
 from tui.models import seek, summary
 from tui.models.event_filter import PLACEHOLDER, parse_match
-from tui.screens.event_list import EventList
+from tui.screens.event_list import EventList, Scope
 from tui.screens.find import Finder
 from tui.screens.inspection import Inspection
 from tui.screens.travel_screen import TravelScreen
@@ -88,12 +88,24 @@ class RunScreen(TravelScreen):
         Binding(
             "e", "error(1)", "Next error", id="find.error", show=False, tooltip="To the next error, in the tree or in time"
         ),
-        Binding("E", "error(-1)", "Error before", id="find.error-before", show=False, tooltip="To the error before"),
+        Binding(
+            "E",
+            "error(-1)",
+            "Error before",
+            id="find.error-before",
+            show=False,
+            tooltip="To the error before",
+        ),
         Binding(
             "right_curly_bracket", "alike(1)", "Next alike", id="find.alike", show=False, tooltip="To the next of its kind"
         ),
         Binding(
-            "left_curly_bracket", "alike(-1)", "Alike", id="find.alike-before", show=False, tooltip="To the one before"
+            "left_curly_bracket",
+            "alike(-1)",
+            "Alike before",
+            id="find.alike-before",
+            show=False,
+            tooltip="To the one before",
         ),
         Binding("2", "pane('tree')", "Tree", id="pane.tree", show=False, tooltip="To the tree"),
         Binding("3", "pane('timeline')", "Timeline", id="pane.timeline", show=False, tooltip="To the timeline"),
@@ -114,6 +126,8 @@ class RunScreen(TravelScreen):
         self._about: Literal["node", "event"] = "node"
         """What the inspector shows: the node, or the event, under the cursor."""
         self._raw = False
+        self._scope_before: Scope = "node"
+        """The breadth of the timeline outside time travel."""
         self._titles: dict[Widget, str] = {}
 
     def compose(self) -> ComposeResult:
@@ -124,7 +138,7 @@ class RunScreen(TravelScreen):
                 yield Timeline(self.glyphs, id="timeline")
                 yield TextPane(id="inspector")
         yield Playbar(self.glyphs)
-        yield Input(placeholder=PLACEHOLDER, id="filter", select_on_focus=False)
+        yield Input(placeholder=PLACEHOLDER, id="filter")
         yield Input(placeholder=seek.UNDERSTOOD, id="seek", select_on_focus=False)
         yield StatusBar(self.glyphs)
         yield KeyLine()
@@ -180,7 +194,7 @@ class RunScreen(TravelScreen):
 
     async def _look(self, view: View) -> None:
         """Show the run at our position."""
-        before = view.run
+        before = view.row.run.status
         view.go(self._travel.position)
         placed = await view.look()
         while placed is None:
@@ -202,8 +216,8 @@ class RunScreen(TravelScreen):
             await self._show_playbar(view)
         self._place(view.run)
         self._inspect()
-        if view.at_end and before.status == RunStatus.RUNNING and view.run.status != RunStatus.RUNNING:
-            self._announce(view.run)
+        if before == RunStatus.RUNNING != view.row.run.status:
+            self._announce(view.row.run)
         if more:
             self.soon()
 
@@ -259,7 +273,7 @@ class RunScreen(TravelScreen):
         self._header.run, self._header.now = run, now
         self._header.place = "deleted" if self._deleted else place
         self._header.gaps = self._view.row.gaps
-        self._title(self._tree, f"2 Tree: {fmt.count(run.nodes)} nodes{self._tree.narrowed}{self._tree.crumbs}")
+        self._title(self._tree, f"2 Tree: {fmt.counted(run.nodes, 'node')}{self._tree.narrowed}{self._tree.crumbs}")
 
     def _title(self, pane: Widget, title: str) -> None:
         """Name a pane. To set a title draws all of the pane again, so only where it is another one."""
@@ -352,6 +366,8 @@ class RunScreen(TravelScreen):
     def action_raw(self) -> None:
         self._raw = not self._raw
         self._about = "event"
+        if not self._inspector.display or self._inspector.region.height == 0:
+            self.action_pane("inspector")
         self._inspect()
 
     # Moving
@@ -402,6 +418,10 @@ class RunScreen(TravelScreen):
             box.value = ""
             box.remove_class("-open")
             self.answered(focused)
+        elif self.query_one("#filter", Input).value and focused == "timeline":
+            box = self.query_one("#filter", Input)
+            box.value = ""
+            box.remove_class("-open")
         elif focused == "inspector":
             self.action_pane("timeline" if self._about == "event" else "tree")
         elif focused == "timeline":
@@ -477,7 +497,12 @@ class RunScreen(TravelScreen):
 
     def entering(self) -> None:
         self._follow = True  # until the user moves
-        self._events.whole()
+        self._scope_before = self._events.scope
+        self._events.scope = "run"
+
+    def leaving(self) -> None:
+        self._follow = False
+        self._events.scope = self._scope_before
 
     def answered(self, name: str) -> None:
         self.action_pane("timeline" if name == "filter" else "tree")

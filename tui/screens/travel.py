@@ -35,6 +35,8 @@ class Travel:
         """What time it is in the run, while it is played in time."""
         self._share = 0.0
         """Of an event, while events are counted."""
+        self._turn = 0
+        """Counts what the user changed: what was worked out before that does not hold any more."""
         self._played = 0.0
         self._measured = 0.0
 
@@ -46,7 +48,8 @@ class Travel:
     def go(self, position: int | None) -> None:
         """To a position; None: back to the end."""
         self.position = position
-        self._time, self._share, self.skipped = None, 0.0, None
+        self._turned()
+        self.skipped = None
         if position is None:
             self.playing = False
 
@@ -54,15 +57,27 @@ class Travel:
         """Begin to play."""
         self.playing = True
         self._played = clock.monotonic()
-        self._time, self._share = None, 0.0
+        self._turned()
 
     def faster(self) -> None:
         """The next higher speed."""
-        self.speed, self._time = faster(self.speed), None
+        self.speed = faster(self.speed)
+        self._turned()
 
     def slower(self) -> None:
         """The next lower speed."""
-        self.speed, self._time = slower(self.speed), None
+        self.speed = slower(self.speed)
+        self._turned()
+
+    def pause(self) -> None:
+        """Stay where we are."""
+        self.playing = False
+        self._turned()
+
+    def _turned(self) -> None:
+        """Playing goes on from here, if it does."""
+        self._turn += 1
+        self._time, self._share = None, 0.0
 
     async def advance(self, view: View) -> None:
         """Play on, for as long as it is since the last time."""
@@ -74,33 +89,34 @@ class Travel:
         if self.speed.by_events:
             self._share += seconds * self.speed.rate
             moved, self._share = int(self._share), self._share % 1.0
-            there = here + min(moved, AT_ONCE)
+            there, self.skipped = here + min(moved, AT_ONCE), None
         else:
-            there, time, skipped = await self._play_time(view, here, seconds * self.speed.rate)
-            if self.position != here or not self.playing:  # somebody went elsewhere meanwhile
+            turn = self._turn
+            there, time, skipped = await self._play_time(view, here, seconds, self._time, self.speed.rate)
+            if turn != self._turn:  # somebody went elsewhere meanwhile, or changed the speed
                 return
             self._time, self.skipped = time, skipped
         self.position = min(there, view.end)
         if self.position == view.end:
             self.playing = False
 
-    async def _play_time(self, view: View, here: int, seconds: float) -> tuple[int, float, float | None]:
-        """Where one is so many seconds of the run later, what time it is there, and what was skipped on the way."""
-        now, rate, skipped = self._time, self.speed.rate, self.skipped
-        if now is None:
+    async def _play_time(
+        self, view: View, here: int, seconds: float, time: float | None, rate: float
+    ) -> tuple[int, float, float | None]:
+        """To where and to what time playing gets, and how long the pause was that it skipped, if it did."""
+        if time is None:
             times = await view.file.times(max(here, 1), max(here, 1))
-            now = times[0] if times else 0.0
-        now += seconds
-        following = await view.file.after_time(now, here + 1, here + AT_ONCE)
+            time = times[0] if times else 0.0
+        time += seconds * rate
+        following = await view.file.after_time(time, here + 1, here + AT_ONCE)
         if following is None:
             there = min(here + AT_ONCE, view.end)
-            if there > here and (times := await view.file.times(there, there)):
-                now = max(times[0], now)
-            return there, now, skipped
-        position, time = following
-        if (pause := time - now) / rate > PATIENCE:
-            return position, time, pause
-        return position - 1, now, skipped if position - 1 == here else None
+            times = await view.file.times(there, there) if there > here else []
+            return there, max(time, *times) if times else time, None
+        position, then = following
+        if (pause := then - time) / rate > PATIENCE:
+            return position, then, pause
+        return position - 1, time, self.skipped if position - 1 == here else None
 
     async def measure(self, view: View) -> None:
         """Bring the axis up to what the run has now."""

@@ -27,10 +27,10 @@ class TravelScreen(FedScreen):
     """Looks at a run through a view, at the position of its `Travel`. Subclasses show that, in `read`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("t", "travel", "Time travel", id="run.travel", tooltip="Walk back through the run, from here"),
+        Binding("t", "travel", "Time travel", id="run.travel", tooltip="Walk back through the run, or return to now"),
         Binding("space", "play", "Play", id="travel.play", priority=True, tooltip="Play the run, or pause"),
         Binding("right_square_bracket", "step(1)", "Event", key_display="[ ]", id="travel.step", tooltip="One event on"),
-        Binding("left_square_bracket", "step(-1)", "Back", id="travel.back", show=False, tooltip="One event back"),
+        Binding("left_square_bracket", "step(-1)", "Event before", id="travel.back", show=False, tooltip="One event back"),
         Binding(
             "full_stop",
             "edge(1)",
@@ -39,7 +39,7 @@ class TravelScreen(FedScreen):
             id="travel.edge",
             tooltip="To the node's next step or status",
         ),
-        Binding("comma", "edge(-1)", "Before", id="travel.edge-back", show=False, tooltip="To the one before"),
+        Binding("comma", "edge(-1)", "Step before", id="travel.edge-back", show=False, tooltip="To the one before"),
         Binding("greater_than_sign", "speed(1)", "Faster", id="travel.faster", show=False, tooltip="Play faster"),
         Binding("less_than_sign", "speed(-1)", "Slower", id="travel.slower", show=False, tooltip="Play slower"),
         Binding(
@@ -47,11 +47,10 @@ class TravelScreen(FedScreen):
             "seek",
             "Go to",
             id="travel.seek",
-            show=False,
             tooltip="To a time, a part or an event",
         ),
-        Binding("home", "first", "Begin", id="travel.first", show=False, priority=True, tooltip="To the first event"),
-        Binding("end", "last", "End", id="travel.last", show=False, priority=True, tooltip="To the last event"),
+        Binding("home", "first", "First event", id="travel.first", show=False, priority=True, tooltip="To the first event"),
+        Binding("end", "last", "Last event", id="travel.last", show=False, priority=True, tooltip="To the last event"),
         Binding("L", "live", "Now", id="travel.live", tooltip="Back to how the run is now"),
     ]
 
@@ -75,6 +74,9 @@ class TravelScreen(FedScreen):
     def entering(self) -> None:
         """Time travel is about to begin."""
 
+    def leaving(self) -> None:
+        """Time travel is about to end."""
+
     def travelled(self) -> None:
         """There is another position, or none any more."""
         raise NotImplementedError
@@ -92,9 +94,7 @@ class TravelScreen(FedScreen):
     def work(self, work: Callable[[], Awaitable[None]], group: str, exclusive: bool = True) -> None:
         """Do something that reads, in the place of what the group was at."""
 
-        async def careful() -> None:
-            await self._try(work)
-
+        careful: Callable[[], Awaitable[bool]] = partial(self._try, work)
         self.run_worker(careful, group=group, exclusive=exclusive)
 
     async def _try(self, work: Callable[[], Awaitable[None]]) -> bool:
@@ -124,16 +124,15 @@ class TravelScreen(FedScreen):
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """In time travel the line of keys has those of time travel only: there is no room for others."""
-        found = super().active_bindings
-        if not self._travel.active:
-            return found
-        shown = ("travel.", "app.help", "app.leave")
+        """In time travel the line of keys has those of time travel only, there is no room for others; else, none of it."""
+        travelling = self._travel.active
+        shown = ("travel.", "app.help", "app.leave") if travelling else ("travel.",)
         return {
             key: active
-            if not active.binding.show or (active.binding.id or "").startswith(shown)
+            if not active.binding.show
+            or (active.binding.id or "").startswith(shown if travelling else ("travel.",)) is travelling
             else active._replace(binding=replace(active.binding, show=False))
-            for key, active in found.items()
+            for key, active in super().active_bindings.items()
         }
 
     def go(self, position: int | None) -> None:
@@ -141,6 +140,10 @@ class TravelScreen(FedScreen):
         view = self._view
         if view is None:
             return
+        if position is None and self._travel.active:
+            self.leaving()
+        elif position is not None and not self._travel.active:
+            self.entering()
         self._travel.go(None if position is None else max(0, min(position, view.end)))
         self._travelled()
 
@@ -156,7 +159,6 @@ class TravelScreen(FedScreen):
         if self._travel.active:
             self.go(None)
             return
-        self.entering()
         self.go(self._view.end)
 
     def action_live(self) -> None:
@@ -194,7 +196,7 @@ class TravelScreen(FedScreen):
         self._travelled()
 
     def _pause(self) -> None:
-        self._travel.playing = False
+        self._travel.pause()
 
     def action_speed(self, step: int) -> None:
         (self._travel.faster if step > 0 else self._travel.slower)()
@@ -224,7 +226,8 @@ class TravelScreen(FedScreen):
         try:
             target = seek.parse(event.value)
         except ValueError as error:
-            self.notify(clean(str(error)), severity="error", markup=False)
+            said = f"{event.value!r} is no place in a run: {error}" if event.value.strip() else str(error)
+            self.notify(clean(said), severity="error", markup=False, timeout=4)
             return
         await self._try(partial(self._travel.measure, view))
         if self._travel.axis is not None:

@@ -91,6 +91,11 @@ class Playbar(Widget):
         self._dragged: int | None = None
         """The position that a drag asked for last, None when nothing is dragged."""
 
+    def watch_position(self) -> None:
+        """Who goes somewhere wants to know where that is, not where a mouse was left."""
+        if self._dragged is None:
+            self.hovered = None
+
     # Drawing
 
     def render(self) -> RenderResult:

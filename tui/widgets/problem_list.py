@@ -47,7 +47,7 @@ class ProblemList(Rows):
         self.changed()
 
     def empty(self) -> str:
-        return "Nothing was rejected, nothing was lost: the file holds all that was published while it was read."
+        return "Nothing was rejected, and no loss was noticed.\nThe file holds all that was read from the stream."
 
     def row(self, index: int, width: int) -> Iterable[Cell]:
         problem, now = self._problems[index], self._clock()

@@ -1,5 +1,6 @@
 """The two lines above a run: what it is about, and how it stands."""
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from textual.app import RenderResult
@@ -87,30 +88,32 @@ class RunHeader(Widget):
 
     def _facts(self, run: Run, colour: str, width: int) -> Content:
         full = BAR * run.finished // run.nodes if run.nodes else 0
-        wide = width >= 110
         dot = (f" {self._glyphs('dot')} ", "$foreground 38%")
-        parts: list[str | tuple[str, str]] = []
-        parts += [(f" {self.place.upper()} ", PLACES.get(self.place, "reverse $foreground 38%")), " "]
-        parts += [
+        line = Content.assemble(
+            (f" {self.place.upper()} ", PLACES.get(self.place, "reverse $foreground 38%")),
+            " ",
             (self._glyphs("bar") * full, colour),
             (self._glyphs("rest") * (BAR - full), "$foreground 38%"),
             f" {fmt.count(run.finished)}/{fmt.count(run.nodes)} nodes",
-            dot,
-            fmt.duration(summary.elapsed(run, self.now)),
-            dot,
-            *([(f"{fmt.count(run.errors + run.aborted)} errors", "bold $error"), dot] if run.errors or run.aborted else []),
-            f"{fmt.count(run.llm_calls)} llm",
-            dot,
-            f"{fmt.count(run.tool_calls)} tool",
-            dot,
-            f"{summary.tokens(run.tokens_in, run.tokens_out)} tok",
-        ]
-        if wide:
-            parts += [dot, f"{fmt.count(run.events)} events", dot, f"step {fmt.count(run.steps)}"]
+        )
+        for piece in self._pieces(run):
+            longer = line + Content.assemble(dot, piece)
+            if longer.cell_length <= width:
+                line = longer
+        return line.truncate(width, ellipsis=True)
+
+    def _pieces(self, run: Run) -> Iterator[str | tuple[str, str]]:
+        """What there is to say, what matters most first; what does not fit whole is left out."""
+        yield fmt.duration(summary.elapsed(run, self.now))
         if self.gaps:
-            parts += [dot, (f"{self.gaps} gaps: incomplete", "bold $error")]
+            yield f"{fmt.counted(self.gaps, 'gap')}: incomplete", "bold $error"
+        if run.errors or run.aborted:
+            yield fmt.counted(run.errors + run.aborted, "error"), "bold $error"
         if run.error:
-            parts += [dot, (clean(run.error, 80), "$error")]
-        if wide:
-            parts += [dot, (clean(run.run_id, 60), "$foreground 38%")]
-        return Content.assemble(*parts).truncate(width, ellipsis=True)
+            yield clean(run.error, 60), "$error"
+        yield f"{fmt.count(run.llm_calls)} llm"
+        yield f"{fmt.count(run.tool_calls)} tool"
+        yield f"{summary.tokens(run.tokens_in, run.tokens_out)} tok"
+        yield fmt.counted(run.events, "event")
+        yield f"step {fmt.count(run.steps)}"
+        yield clean(run.run_id, 60), "$foreground 38%"
