@@ -155,7 +155,7 @@ async def test_all_events_of_a_node_are_as_many_as_the_node_says(db: Path) -> No
     events, state = events_of(entries), state_of(entries)
     async with reading(db) as run:
         for node_id, key in (await run.keys(state.nodes)).items():
-            positions = positions_of(events, Match(), lambda event: node_id in event.facts.mentions)  # noqa: B023
+            positions = positions_of(events, Match(), lambda event: node_id in event.facts.concerns)  # noqa: B023
             found = NodeEvents(run, key, state.nodes[node_id].events)
             assert (found.complete, found.count(7)) == (True, len(positions))
             await check_rows(found, run, positions, len(entries))
@@ -191,7 +191,7 @@ async def test_events_of_a_node_that_match_are_found(db: Path, match: Match, bac
     async with reading(db) as run:
         busiest = sorted(state.nodes.values(), key=lambda node: node.events)[-4:]
         for node_id, key in (await run.keys(node.node_id for node in busiest)).items():
-            positions = positions_of(events, match, lambda event: node_id in event.facts.mentions)  # noqa: B023
+            positions = positions_of(events, match, lambda event: node_id in event.facts.concerns)  # noqa: B023
             found = NodeMatches(run, match, key, state.nodes[node_id].events, backwards)
             assert await looked_through(found) == positions
             await check_rows(found, run, positions, len(entries))
@@ -212,7 +212,7 @@ async def test_events_of_a_subtree_that_match_are_found(
         keys = await run.keys(state.nodes)
         for root in Random(5).sample([node_id for node_id, node in state.nodes.items() if node.children], 5):
             inside = set(beneath(state, root))
-            positions = positions_of(events, match, lambda event: not inside.isdisjoint(event.facts.mentions))  # noqa: B023
+            positions = positions_of(events, match, lambda event: not inside.isdisjoint(event.facts.concerns))  # noqa: B023
             born = state.nodes[root].born
             asked = [keys[node_id] for node_id in beneath(state, root)]
             found = SubtreeMatches(run, match, asked, born, len(entries), backwards)
@@ -350,7 +350,7 @@ async def test_a_subtree_that_grows(db: Path, monkeypatch: pytest.MonkeyPatch, f
             found.grow(end)
             assert await found.look() == 0
         inside = set(known)
-        positions = positions_of(events[:end], Match(), lambda event: not inside.isdisjoint(event.facts.mentions))
+        positions = positions_of(events[:end], Match(), lambda event: not inside.isdisjoint(event.facts.concerns))
         assert await looked_through(found) == positions
         assert found.small is (few > 0)
 
@@ -369,7 +369,7 @@ async def test_a_subtree_may_grow_large_while_it_is_looked_through(db: Path) -> 
             found.add([keys[f"a{number}"]])
             found.grow(made.state.position)
             inside = set(beneath(made.state, "a"))
-            wanted = positions_of(made.events, Match(), lambda event: not inside.isdisjoint(event.facts.mentions))  # noqa: B023
+            wanted = positions_of(made.events, Match(), lambda event: not inside.isdisjoint(event.facts.concerns))  # noqa: B023
             assert await looked_through(found) == wanted
         assert not found.small
 
@@ -411,15 +411,15 @@ def test_whatever_is_published_what_matches_is_found(
             if root is not None:
                 inside = set(beneath(state, root))
                 some = [keys[node_id] for node_id in beneath(state, root)]
-                born, named = state.nodes[root].born, [root in event.facts.mentions for event in events]
+                born, named = state.nodes[root].born, [root in event.facts.concerns for event in events]
                 found["node"] = NodeMatches(run, match, keys[root], sum(named[:there]), backwards)
                 wanted["node"] = [at for at in wanted["run"] if named[at - 1]]
                 small = SubtreeMatches(run, match, some, born, max(there, born), backwards)
                 found["subtree"] = small
                 if small.small:
-                    close = [not inside.isdisjoint(event.facts.mentions) for event in events]
+                    close = [not inside.isdisjoint(event.facts.concerns) for event in events]
                 else:
-                    close = [event.facts.subject in inside or root in event.facts.mentions for event in events]
+                    close = [event.facts.subject in inside or root in event.facts.concerns for event in events]
                 wanted["subtree"] = [at for at in wanted["run"] if close[at - 1] and at >= born]
             for one in found.values():
                 for _ in range(random.randint(0, 3)):
