@@ -23,7 +23,7 @@ class Inspection:
         self._body: tuple[int, bytes] = (0, b"")
         """The payload that was read last, by seq."""
         self._facts: tuple[tuple[int, int, int, int | None], NodeFacts] | None = None
-        """What was read about a node: number, how many events it had, at how many edges of the run, and where in its past."""
+        """What was read about a node: number, how many events it had, at how many edges of the run, where in the past."""
 
     async def event(self, stored: Stored, raw: bool) -> list[Line]:
         """An event, by its kind, or as it was published."""

@@ -91,10 +91,7 @@ class TravelScreen(FedScreen):
 
     def work(self, work: Callable[[], Awaitable[None]], group: str, exclusive: bool = True) -> None:
         """Do something that reads, in the place of what the group was at."""
-
-        async def careful() -> None:
-            await self._try(work)
-
+        careful: Callable[[], Awaitable[object]] = partial(self._try, work)
         self.run_worker(careful, group=group, exclusive=exclusive)
 
     async def _try(self, work: Callable[[], Awaitable[None]]) -> bool:
