@@ -1,7 +1,7 @@
 """The file: how it is opened, what makes it ours, and how records become rows and rows records again.
 
-SQL lives here, in `schema.sql`, and in what reads and writes the file: `reader`, `writer`, `projection`, `prune`,
-`checkup` and `archive`. `reference` has that of other programs' files.
+SQL lives here, in `schema.sql`, and in what reads and writes the file: `reader`, `writer`, `projection`, `migration`,
+`prune`, `checkup` and `archive`. `reference` has that of other programs' files.
 """
 
 import os
@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from store.errors import FileBusy, FileError, FileForeign, FileMissing, FileNewer
+from store.errors import FileBusy, FileError, FileForeign, FileMissing, FileNewer, FileOlder
 from store.mount import ANY_DISK, mount_of
 from store.state import Call, Edge, EdgeKey, Node, Run, RunState, Step, Totals
 
@@ -46,11 +46,11 @@ def address(path: Path, mode: str) -> str:
     return f"{path.absolute().as_uri()}?mode={mode}{'&immutable=1' if alone else ''}"
 
 
-def connect_writer(path: Path) -> sqlite3.Connection:
+def connect_writer(path: Path, older: bool = False) -> sqlite3.Connection:
     """Open the file for writing; make it where there is none. Autocommit: transactions are begun by hand.
 
     WAL with synchronous=FULL: a commit that returned survives a power cut, at a factor of 1.2 for batches of 1,000.
-    Raises FileError and its kinds.
+    `older`: also a file of an older version, which is left as it is. Raises FileError and its kinds.
     """
     if not path.parent.is_dir():
         raise FileMissing(f"{path}: there is no folder {path.parent}; make it, or name another file with --db")
@@ -69,7 +69,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError as error:
         raise FileError(f"{path}: can not be opened for writing ({error}); name another file with --db") from error
     try:
-        _claim(connection, path)
+        _claim(connection, path, older)
         if connection.execute("PRAGMA journal_mode=WAL").fetchone() != ("wal",):
             raise FileError(f"{path}: lies where SQLite can not share it between processes; use a local disk")
         connection.execute("PRAGMA synchronous=FULL")
@@ -120,8 +120,8 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
     return value
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> bool:
-    """Is the file ours, and not newer than we are? False: it is still empty."""
+def _check(connection: sqlite3.Connection, path: Path, older: bool = False) -> bool:
+    """Is the file ours, and of our version, or an `older` one if that will do? False: it is still empty."""
     application = _pragma(connection, "application_id")
     if application != APPLICATION_ID:
         if application == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
@@ -130,17 +130,22 @@ def _check(connection: sqlite3.Connection, path: Path) -> bool:
     version = _pragma(connection, "user_version")
     if version > VERSION:
         raise FileNewer(f"{path}: was written by a newer treetop (file version {version}, ours {VERSION}); update treetop")
+    if version < VERSION and not older:
+        raise FileOlder(
+            f"{path}: was written by an older treetop (file version {version}, ours {VERSION}); open it once with `treetop`"
+            " or `treetop ingest`, which brings it up to date"
+        )
     return True
 
 
-def _claim(connection: sqlite3.Connection, path: Path) -> None:
+def _claim(connection: sqlite3.Connection, path: Path, older: bool) -> None:
     """Make an empty file ours, whole or not at all."""
-    if _check(connection, path):
+    if _check(connection, path, older):
         return
     connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # so that `treetop prune` can give pages back
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if not _check(connection, path):  # not made by another process meanwhile
+        if not _check(connection, path, older):  # not made by another process meanwhile
             for statement in statements(files("store").joinpath("schema.sql").read_text("utf-8")):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}")

@@ -5,6 +5,7 @@ StoreError
 │   ├── FileMissing    it is not there
 │   ├── FileForeign    it is not a treetop file
 │   ├── FileNewer      it is from a newer version
+│   ├── FileOlder      it is from an older version, and not brought up to date yet
 │   ├── FileLocked     another ingester holds it
 │   ├── FileBusy       another program writes to it, for long
 │   └── FileReplaced   it was deleted, or another one put in its place
@@ -34,6 +35,10 @@ class FileForeign(FileError):
 
 class FileNewer(FileError):
     """The file was written by a newer version, whose rules this one does not know."""
+
+
+class FileOlder(FileError):
+    """The file was written by an older version; who stores events into it brings it up to date, others do not."""
 
 
 class FileLocked(FileError):

@@ -12,14 +12,16 @@ import random
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
 import redis
 
 from store.cursor import Cursor, Verdict
-from store.errors import Fenced, FileBusy, FileError, FileLocked, FileReplaced, RedisError
+from store.errors import Fenced, FileBusy, FileError, FileLocked, FileOlder, FileReplaced, RedisError
 from store.lease import Lease
+from store.migration import migrate
 from store.source import Source, is_refusal, reason
 from store.writer import Counts, Writer
 
@@ -76,11 +78,14 @@ class Ingester:
 
     def _store_on(self) -> None:
         """Store what arrives, and open the file anew whenever something was wrong with it. Raises FileReplaced."""
+        upgrade = partial(migrate, tell=_say, stopping=lambda: self._stopping)
         while not self._stopping:
             try:
-                with Writer(self.path) as writer:
+                with Writer(self.path, upgrade=upgrade) as writer:
                     self._opened = True
                     self._feed(writer)
+            except FileOlder:  # it was time to stop before it was brought up to date: the next one does it
+                return
             except FileReplaced:
                 raise
             except (FileError, Fenced) as error:
@@ -131,7 +136,8 @@ class Ingester:
 
     def drain(self) -> Counts:
         """Store everything that the stream holds now, then return. Raises RedisError when Redis is not there."""
-        with Lease(self.path), Writer(self.path) as writer:
+        upgrade = partial(migrate, tell=partial(_say, where=sys.stderr))  # counts, and only they, are for standard output
+        with Lease(self.path), Writer(self.path, upgrade=upgrade) as writer:
             key = writer.stream(self.stream)
             cursor, certain, caught_up = writer.cursor(key), True, False
             try:
@@ -148,9 +154,11 @@ class Ingester:
     def _append(self, writer: Writer, key: int, before: Cursor, verdict: Verdict) -> bool:
         """Store what was read. Was that all there is?"""
         batch, after, gap, limit = verdict.batch, verdict.cursor, verdict.gap, self._source.limit
+        self._source.learn(batch)
+        if len(batch) >= limit and not self._stopping:
+            self._source.ask(after)
         if batch or gap is not None or after != before:
             self.counts.add(writer.append(batch, key, before, after, gap))
-        self._source.learn(batch)
         return len(batch) < limit and (gap is None or gap.kind != "reset")
 
     # What it says of itself

@@ -6,8 +6,9 @@ events alone (`rebuild`). Part of the writing half; runs inside the transaction 
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
+from zlib import crc32
 
 from msgspec import Struct, field
 
@@ -39,6 +40,15 @@ class Arrived(Struct, gc=False):
     identity: int
 
 
+def identity_of(run_id: str | None, event_id: str) -> int:
+    """A number that two deliveries of an event share: where to look for the first of them. `run_id` is as published.
+
+    Half of it comes from the run, so that the identities of a run lie together in their index. Others may share it, too.
+    """
+    run = crc32((run_id or "").encode("utf-8", "surrogatepass"))
+    return ((run - 2**31) << 32) + crc32(event_id.encode("utf-8", "surrogatepass"))
+
+
 class OpenRun(Struct):
     """A run in progress: those of its nodes that were needed lately, and the keys of their rows."""
 
@@ -63,6 +73,12 @@ class OpenRun(Struct):
             self.nodes.get(node_id)
             key = self.keys[node_id]
         return key
+
+    def let_go(self) -> None:
+        """Keep nothing in memory that the file has."""
+        self.nodes.clear()
+        self.edges.clear()
+        self.keys.clear()
 
 
 def _insert(table: str, fields: str, update: bool = False) -> str:
@@ -127,19 +143,21 @@ class Projection:
             nodes -= len(self._runs.popitem(last=False)[1].nodes)
         if nodes > CACHED_NODES:
             for run in self._runs.values():
-                run.nodes.clear()
-                run.edges.clear()
-                run.keys.clear()
+                run.let_go()
 
     def open(self, run_id: str) -> OpenRun:
         """The run as the file has it, empty if it has none of this id."""
         run = self._runs.get(run_id)
         if run is None:
-            run = self._runs[run_id] = self._load(run_id)
+            run = self._load(run_id)
+            if run.checkpoint < run.draft.run.events:
+                run.touched = History(self._db, run.key, run_id).go(run.draft.run.events)
+            self._runs[run_id] = run
         self._runs.move_to_end(run_id)
         return run
 
     def _load(self, run_id: str) -> OpenRun:
+        """The run, but for what was touched since its newest checkpoint."""
         row = self._db.execute(db.SELECT_RUN, (run_id,)).fetchone()
         if row is None:
             opened = sum(run.generation < 0 for run in self._runs.values())
@@ -147,8 +165,6 @@ class Projection:
         run = self._opened(row[0], Draft(db.run_from_row(row[2:]), {}, {}), row[1])
         found = self._db.execute("SELECT max(position) FROM checkpoint WHERE run = ?", (run.key,)).fetchone()
         run.checkpoint = found[0] or 0
-        if run.checkpoint < run.draft.run.events:
-            run.touched = History(self._db, run.key, run_id).go(run.draft.run.events)
         return run
 
     def _opened(self, key: int, draft: Draft, generation: int) -> OpenRun:
@@ -326,9 +342,9 @@ class Projection:
             self._db.execute("UPDATE gap SET run = ? WHERE run = ?", (new.key, old.key))
             self._db.execute("UPDATE stream SET open_run = ? WHERE open_run = ?", (new.key, old.key))
 
-    def rebuild(self, run_id: str) -> OpenRun:
-        """Number the events of a run in the order of arrival, and fold them from nothing."""
-        run = self.open(run_id)
+    def rebuild(self, run_id: str, on_part: Callable[[], None] | None = None) -> OpenRun:
+        """Number the events of a run in the order of arrival, and fold them from nothing. `on_part` hears of each part."""
+        run = self._runs.get(run_id) or self._load(run_id)
         for statement in CLEAR:
             self._db.execute(statement, (run.key,))
         self._db.execute("UPDATE event SET position = -seq WHERE run = ?", (run.key,))
@@ -353,6 +369,10 @@ class Projection:
             ).fetchone()[0]
             self._write_run(run, items[0].seq, items[-1].seq, size)
             after = items[-1].seq
+            if len(run.nodes) > CACHED_NODES:
+                run.let_go()
+            if on_part is not None:
+                on_part()
         if marked is not None:
             self._db.execute("UPDATE run SET marked = ? WHERE key = ?", (marked[0], run.key))
         if not run.draft.run.events:

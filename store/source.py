@@ -6,8 +6,9 @@ a reply that turns out to be too large is not read to its end: the connection is
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 from redis.backoff import NoBackoff
@@ -105,6 +106,14 @@ def connect(url: str, allowance: Allowance | None = None) -> redis.Redis:
         ) from error
 
 
+class Asked(NamedTuple):
+    """A question that was sent, and not answered yet: what comes after a cursor?"""
+
+    cursor: Cursor
+    connection: Any
+    """Where the answer comes."""
+
+
 class Source:
     """One stream of one Redis. Methods raise redis.RedisError and OSError; the connection is made anew after each."""
 
@@ -115,12 +124,14 @@ class Source:
         """The newest id of the stream, when last looked at."""
         self.limit = BATCH_FIRST
         """How many entries are read at once."""
+        self._asked: Asked | None = None
         self._allowance = Allowance()
         self._client = connect(url, self._allowance)
 
     def disconnect(self) -> None:
         """Let go of the connection. The next one is careful again."""
         self.limit = max(1, self.limit // 2)
+        self._take_back()
         self._client.connection_pool.disconnect()
 
     def read(self, cursor: Cursor, certain: bool) -> Verdict:
@@ -152,18 +163,54 @@ class Source:
                 return True
         return False
 
+    def ask(self, cursor: Cursor) -> None:
+        """Ask what comes after this cursor, for the next `read`: Redis answers while the caller does something else."""
+        self._take_back()
+        with suppress(redis.RedisError, OSError):  # the next `read` says so
+            self._asked = self._ask(cursor)
+
+    def _take_back(self) -> None:
+        """Nobody wants the answer any more."""
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            self._let_go(asked, broken=True)
+
     def _read(self, cursor: Cursor, certain: bool) -> Verdict:
-        batch = None if certain or cursor.position == START else self._glance(cursor)
+        if self._asked is not None and (certain or self._asked.cursor != cursor):
+            self._take_back()
+        asked, self._asked = self._asked, None
+        batch = None if certain or cursor.position == START else self._glance(asked or self._ask(cursor))
         return judge(cursor, self._look(cursor)) if batch is None else Verdict(batch, follow(cursor, batch))
 
-    def _glance(self, cursor: Cursor) -> list[Entry] | None:
+    def _ask(self, cursor: Cursor) -> Asked:
+        """Ask for the next entries, and then for the one at the cursor, without waiting for either."""
+        at = str(cursor.position)
+        questions = [("XREAD", "COUNT", self.limit, "STREAMS", self.name, at), ("XRANGE", self.name, at, at)]
+        asked = Asked(cursor, self._client.connection_pool.get_connection())
+        try:
+            asked.connection.send_packed_command(asked.connection.pack_commands(questions))
+        except BaseException:
+            self._let_go(asked, broken=True)
+            raise
+        return asked
+
+    def _glance(self, asked: Asked) -> list[Entry] | None:
         """The cheap read: the next entries, if nothing is missing before them; None where that takes a closer look."""
-        pipe = self._client.pipeline(transaction=False)
-        pipe.xread({self.name: str(cursor.position)}, count=self.limit)
-        pipe.xrange(self.name, str(cursor.position), str(cursor.position))
-        batch, at_position = pipe.execute()
+        try:
+            parse: Callable[[Any, str], Any] = self._client.parse_response
+            batch, at_position = (parse(asked.connection, command) for command in ("XREAD", "XRANGE"))
+        except BaseException:
+            self._let_go(asked, broken=True)
+            raise
+        self._let_go(asked)
         found = _entries_of_range(at_position)
-        return _entries_of_read(batch) if is_contiguous(cursor, found[0] if found else None) else None
+        return _entries_of_read(batch) if is_contiguous(asked.cursor, found[0] if found else None) else None
+
+    def _let_go(self, asked: Asked, broken: bool = False) -> None:
+        """Of its connection, which is `broken` where an answer may be left in it."""
+        if broken:
+            asked.connection.disconnect()
+        self._client.connection_pool.release(asked.connection)
 
     def _look(self, cursor: Cursor) -> Look:
         """Everything that Redis knows, at one moment."""

@@ -18,9 +18,10 @@ from store import database as db
 from store.attribution import GUESSED, attribute, takes_roots
 from store.cursor import Cursor, Entry, Gap
 from store.errors import Fenced, FileError, FileReplaced, RunUnknown, StoreError
-from store.events import Event, StreamId, Unreadable, decode
+from store.events import StreamId, Unreadable, decode
 from store.history import ASKED_AT_ONCE, batched
-from store.projection import Arrived, Projection
+from store.migration import migrate
+from store.projection import Arrived, Projection, identity_of
 
 KNOWN_HOMES = 200_000
 """Of how many nodes the run is remembered without asking the file."""
@@ -60,12 +61,26 @@ class Writer:
     `Fenced`. After any exception nothing of the batch is in the file, and the batch can be appended again.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time, guest: bool = False) -> None:
-        """A guest writes while an ingester may be at work, which alone then moves pages into the file."""
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], float] = time.time,
+        guest: bool = False,
+        upgrade: Callable[[sqlite3.Connection, Path], None] = migrate,
+    ) -> None:
+        """A guest writes while an ingester may be at work, which alone then moves pages into the file.
+
+        A file of an older version is brought up to date, by `upgrade`; to a guest it is FileOlder.
+        """
         self.path = path
         self._clock = clock
-        self._db = db.connect_writer(path)
+        self._db = db.connect_writer(path, older=not guest)
         self._place = db.place(path)
+        try:
+            upgrade(self._db, path)
+        except BaseException:
+            self._db.close()
+            raise
         if guest:
             self._db.execute("PRAGMA wal_autocheckpoint=0")
         self._data_version = -1
@@ -288,7 +303,16 @@ class Writer:
                 self._reject(stream, entry.at, str(error), _data(entry))
                 counts.rejected += 1
             else:
-                yield Arrived(0, event, event.facts.mentions, stream, entry.at, body, crc32(body), _identity(event))
+                yield Arrived(
+                    0,
+                    event,
+                    event.facts.mentions,
+                    stream,
+                    entry.at,
+                    body,
+                    crc32(body),
+                    identity_of(event.run_id, event.event_id),
+                )
 
     def _reject(self, stream: int | None, at: StreamId, reason: str, data: bytes) -> None:
         """Keep what is no event; what is imported again, only once."""
@@ -507,12 +531,3 @@ def _data(entry: Entry) -> bytes:
     """What is kept of an entry that is no event: its body, or, where it has none, its fields as Python prints them."""
     body = entry.fields.get(FIELD)
     return repr(entry.fields).encode() if body is None else body
-
-
-def _identity(event: Event) -> int:
-    """A number that two deliveries of an event share: where to look for the first of them.
-
-    Half of it comes from the run, so that the identities of a run lie together in their index. Others may share it, too.
-    """
-    run = crc32((event.run_id or "").encode("utf-8", "surrogatepass"))
-    return ((run - 2**31) << 32) + crc32(event.event_id.encode("utf-8", "surrogatepass"))

@@ -21,11 +21,17 @@ _MEANING = {
     " FROM node n JOIN run r ON r.key = n.run LEFT JOIN node o ON o.key = n.outer",
     "edge": f"SELECT r.run_id, e.{', e.'.join(db.EDGE_FIELDS.split(', '))} FROM edge e JOIN run r ON r.key = e.run",
     "event": "SELECT e.seq, r.run_id, e.position, t.name, n.node_id, e.time, e.stream, e.ms, e.number, e.event_id,"
-    " e.identity, e.guessed, e.failed, e.old_status, e.status, e.facts FROM event e LEFT JOIN run r ON r.key = e.run"
-    " LEFT JOIN event_type t ON t.key = e.type LEFT JOIN node n ON n.key = e.node",
+    " e.identity, e.guessed, e.failed, e.turn, e.old_status, e.status, e.facts FROM event e"
+    " LEFT JOIN run r ON r.key = e.run LEFT JOIN event_type t ON t.key = e.type LEFT JOIN node n ON n.key = e.node",
     "body": "SELECT seq, crc, data FROM body",
     "node_event": "SELECT r.run_id, n.node_id, x.n, x.seq FROM node_event x LEFT JOIN node n ON n.key = x.node"
     " LEFT JOIN run r ON r.key = n.run",
+    "checkpoint": "SELECT r.run_id, c.position, c.time, c.nodes, c.errors, c.llm_calls, c.tool_calls, c.tokens_in,"
+    " c.tokens_out, c.data FROM checkpoint c LEFT JOIN run r ON r.key = c.run",
+    "version": "SELECT r.run_id, n.node_id, v.position, v.data FROM version v LEFT JOIN node n ON n.key = v.node"
+    " LEFT JOIN run r ON r.key = n.run",
+    "move": "SELECT r.run_id, m.position, m.n, n.node_id, b.node_id, a.node_id FROM move m JOIN run r ON r.key = m.run"
+    " LEFT JOIN node n ON n.key = m.node LEFT JOIN node b ON b.key = m.before LEFT JOIN node a ON a.key = m.after",
     "rejected": "SELECT stream, ms, number, reason, data FROM rejected",
     "stream": "SELECT s.name, s.position, s.entry_crc, s.epoch, s.added, r.run_id, s.received, s.stored, s.duplicate,"
     " s.rejected FROM stream s LEFT JOIN run r ON r.key = s.open_run",

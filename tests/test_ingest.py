@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from store import source
-from store.cursor import Entry
+from store.cursor import Cursor, Entry
 from store.errors import FileLocked, RedisError
 from store.events import StreamId
 from store.ingest import Ingester
@@ -66,6 +66,24 @@ def test_a_recorded_run_is_stored_as_it_was(redis_server: RedisServer, db: Path,
     assert atoms == {planned[nid].node_id: status for nid, status in zip("1234", ("FINISH", *["READY"] * 3), strict=True)}
     assert EdgeKey(root.node_id, planned["5"].node_id, planned["6"].node_id) in state.edges
     assert query(db, "SELECT data FROM body ORDER BY seq") == [(entry.fields[b"json_payload"],) for entry in recorded]
+
+
+def test_an_answer_that_nobody_wants_any_more_is_not_taken_for_another(redis_server: RedisServer) -> None:
+    """What comes next is asked for before a batch is written; when that fails, reading goes on from another place."""
+    publish(redis_server, notes(1, 40), ids=True)
+    reader = source.Source(redis_server.url, STREAM)
+    first = reader.read(Cursor(), certain=True)
+    assert [entry.at.ms for entry in first.batch] == [entry.at.ms for entry in notes(1, BATCH_FIRST)]
+    second = reader.read(first.cursor, certain=False)
+    for certain in (False, True):
+        reader.ask(second.cursor)
+        assert reader.read(first.cursor, certain) == second
+        reader.ask(second.cursor)
+        reader.disconnect()
+        reader.limit = BATCH_FIRST
+        assert reader.read(first.cursor, certain) == second
+    reader.ask(first.cursor)
+    assert reader.read(first.cursor, certain=False) == second
 
 
 def test_draining_again_stores_nothing_again(redis_server: RedisServer, db: Path) -> None:

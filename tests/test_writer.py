@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from zlib import crc32
 
 import pytest
 from hypothesis import given, settings
@@ -162,6 +163,23 @@ def test_numbers_past_all_bounds_do_not_stop_the_writer(db: Path) -> None:
 def test_ids_are_unique_within_a_run_only(db: Path) -> None:
     entries = Recorder("A", name="same").root().entries + Recorder("B", name="same").root().entries
     assert store(db, entries).stored == 2
+
+
+@pytest.mark.parametrize("run_id", ["run", None])
+def test_ids_that_look_alike_to_a_checksum_are_two(db: Path, run_id: str | None) -> None:
+    note = {"event_type": "note", "payload": {"node_id": "n"}, "run_id": run_id}
+    first, second = (body_of({"event_id": name, **note}) for name in ("plumless", "buckeroo"))
+    assert crc32(b"plumless") == crc32(b"buckeroo")
+    assert store(db, [entry_of(first, 1), entry_of(second, 2)]).stored == 2
+    assert store(db, [entry_of(second, 3), entry_of(first, 4)]) == Counts(received=2, duplicate=2)
+
+
+def test_runs_that_look_alike_to_a_checksum_are_two(db: Path) -> None:
+    note = {"event_id": "1", "event_type": "note", "payload": {"node_id": "n"}}
+    first, second = (body_of({"run_id": name, **note}) for name in ("plumless", "buckeroo"))
+    assert store(db, [entry_of(first, 1)]).stored == 1
+    assert store(db, [entry_of(second, 2), entry_of(first, 3)]) == Counts(received=2, stored=1, duplicate=1)
+    assert states(db).keys() == {"plumless", "buckeroo"}
 
 
 # Two at once

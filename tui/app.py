@@ -17,7 +17,7 @@ from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from store.errors import FileError, FileMissing, FileReplaced, StoreError
+from store.errors import FileError, FileMissing, FileOlder, FileReplaced, StoreError
 from store.lease import holder
 from store.reader import Reader
 from store.url import public
@@ -118,12 +118,15 @@ class Treetop(App[None]):
             loop.call_soon_threadsafe(partial(self.exit, return_code=GONE))
 
     def _list_of_runs(self) -> RunsScreen:
-        hint = (
+        return RunsScreen(self.glyphs, self.clock, self.path, self._no_run_yet, _delete, _mark)
+
+    @property
+    def _no_run_yet(self) -> str:
+        return (
             f"No run yet.\n\nAgents publish events to the Redis stream {self.stream!r} at {public(self.url)};\n"
             f"they are stored in {self.path}, and their runs appear here by themselves.\n\n"
             "See how it looks with:  treetop demo"
         )
-        return RunsScreen(self.glyphs, self.clock, self.path, hint, _delete, _mark)
 
     async def on_unmount(self) -> None:
         if self._ingester is not None:
@@ -146,6 +149,11 @@ class Treetop(App[None]):
                 self._reader = await reader.__aenter__()
             except FileMissing:
                 await asyncio.sleep(0.05)
+            except FileOlder as error:
+                self._explain(await asyncio.to_thread(self._wait_for_it, error))
+                await self._show_status()
+                await asyncio.sleep(0.25)
+        self._explain(self._no_run_yet)
         if self._run is not None:
             await self._open_named(reader, self._run)
         self.call_after_refresh(self._warm_up)
@@ -163,6 +171,17 @@ class Treetop(App[None]):
                 self._unreadable = str(error)
                 await asyncio.sleep(1.0)
 
+    def _wait_for_it(self, error: FileOlder) -> str:
+        """Why nothing of the file is shown yet."""
+        if self._ingester is None:
+            return str(error).replace("; ", ";\n")
+        other = None if self._ingester.running else holder(self.path)
+        return (
+            f"{self.path} was written by an older treetop, and is being brought up to date.\n\n"
+            "Its runs appear here when that is done; 10,000 events take about a second."
+            + (f"\n\n{other} stores events into it: if that is an older treetop, stop it." if other else "")
+        )
+
     async def _warm_up(self) -> None:
         """Import what the next key will need, now that there is something to look at."""
         await asyncio.to_thread(import_module, "tui.screens.run")
@@ -179,6 +198,12 @@ class Treetop(App[None]):
         self.action_runs()
         await self.switch_screen(self._list_of_runs())
 
+    def _explain(self, hint: str) -> None:
+        """Say on the list of runs why it is empty."""
+        for screen in self.screen_stack:
+            if isinstance(screen, RunsScreen):
+                screen.explain(hint)
+
     def _tell_screens(self) -> None:
         for screen in self.screen_stack:
             if isinstance(screen, FedScreen):
@@ -187,11 +212,12 @@ class Treetop(App[None]):
     @on(FedScreen.Shown)
     async def _show_status(self) -> None:
         bars = self.screen.query(StatusBar) if self.screen_stack else ()  # no screen is left when we are leaving
-        if not bars or self._reader is None:
+        if not bars:
             return
         streams = []
-        with suppress(FileError):  # what is wrong with it is said by `_watch_file`
-            streams = await self._reader.streams()
+        if self._reader is not None:
+            with suppress(FileError):  # what is wrong with it is said by `_watch_file`
+                streams = await self._reader.streams()
         feeding = await asyncio.to_thread(holder, self.path)
         for bar in bars:
             bar.stream = next((stream for stream in streams if stream.name == self.stream), None)

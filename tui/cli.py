@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
-from store.errors import StoreError
+from store.errors import FileOlder, StoreError
 
 WRONG = 2
 """Exit code for whatever the user can mend: bad values, no Redis, a file that is not ours, an unknown run."""
@@ -111,9 +111,15 @@ def treetop(
     if ctx.invoked_subcommand is not None:
         return
     run = ctx.obj
-    _check_file(db, run)
-    if run is None and os.environ.get("RELOAD_LATEST_SESSION", "").lower() in ("1", "true", "yes"):
-        run = LATEST if db.exists() and _read(db, lambda reader: reader.count_runs()) else None
+    reload = run is None and os.environ.get("RELOAD_LATEST_SESSION", "").lower() in ("1", "true", "yes")
+    try:
+        _check_file(db, run)
+        if reload:
+            run = LATEST if db.exists() and _read(db, lambda reader: reader.count_runs()) else None
+    except FileOlder:  # our ingester brings it up to date; until then it can not be asked
+        if no_ingest:
+            raise
+        run = LATEST if reload else run
     from tui.app import Treetop
 
     app = Treetop(db, url, stream, run, ingest=not no_ingest, light=light, ascii_only=_ascii_only(ascii_only))

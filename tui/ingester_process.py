@@ -24,6 +24,11 @@ class IngesterProcess:
         self._on_trouble = on_trouble
         self._process: asyncio.subprocess.Process | None = None
 
+    @property
+    def running(self) -> bool:
+        """Is there a child of ours?"""
+        return self._process is not None
+
     async def keep_running(self) -> None:
         """Start a child whenever nobody holds the lease; never returns by itself."""
         while True:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from store.database import VERSION
 from store.errors import FileMissing, FileReplaced
 from store.ingest import Ingester
 from store.reader import Reader
@@ -188,7 +189,7 @@ def with_zeroed_pages(path: Path) -> None:
         (read_only, "may only be read; name another file with --db"),
         (in_a_read_only_folder, "can not be locked (Permission denied"),
         (missing_in_a_read_only_folder, "can not be locked (Permission denied"),
-        (newer, "was written by a newer treetop (file version 99, ours 1); update treetop"),
+        (newer, f"was written by a newer treetop (file version 99, ours {VERSION}); update treetop"),
         (of_another_program, "is a database of another program"),
         (not_a_database, "is not a treetop file, or is damaged"),
         (cut_in_half, "is not a treetop file, or is damaged"),

@@ -11,6 +11,7 @@ import pytest
 from store.cursor import Entry
 from store.ingest import Ingester
 from store.redis_server import RedisServer
+from tests.conftest import until
 from tests.faults import child
 from tests.faults.numbered import entries, publishing, settle
 from tests.faults.nursery import Nursery
@@ -20,16 +21,24 @@ from tests.recorder import Recorder, entry_of
 from tests.tables import Row, query, rows
 
 KILLS = 200
-LIFE = 0.08
-"""Seconds that an ingester lives at most."""
+
+
+def life(server: RedisServer, path: Path, nursery: Nursery) -> float:
+    """Seconds that an ingester may live at most: twice what one takes, on this machine now, to store something."""
+    stored, begun = number_stored(path), time.monotonic()
+    ingester = nursery.start(child.ingest, path, server.url)
+    until(lambda: number_stored(path) > stored)
+    ingester.kill()
+    return 2 * (time.monotonic() - begun)
 
 
 def test_killed_at_random_moments_it_stores_each_event_once(redis_server: RedisServer, db: Path, nursery: Nursery) -> None:
     chance, stored, useful = random.Random(1), 0, 0
     with publishing(redis_server) as sent:
+        longest = min(life(redis_server, db, nursery) for _ in range(3))
         for _ in range(KILLS):
             ingester = nursery.start(child.ingest, db, redis_server.url)
-            time.sleep(chance.uniform(0.0, LIFE))
+            time.sleep(chance.uniform(0.0, longest))
             assert ingester.kill() == -signal.SIGKILL
             before, stored = stored, number_stored(db)
             useful += stored > before
@@ -43,16 +52,17 @@ def test_killed_while_redis_trims_it_lost_what_redis_lost(redis_server: RedisSer
     """The stream keeps the newest 500, agents publish 2,000 a second, and nobody replaces a dead ingester at once."""
     chance = random.Random(2)
     with publishing(redis_server, keep=500) as sent:
+        longest = life(redis_server, db, nursery)
         for _ in range(20):
             ingester = nursery.start(child.ingest, db, redis_server.url)
-            time.sleep(chance.uniform(0.0, 2 * LIFE))
+            time.sleep(chance.uniform(0.0, 2 * longest))
             ingester.kill()
-            time.sleep(chance.uniform(0.0, 6 * LIFE))
+            time.sleep(chance.uniform(0.0, max(0.5, 6 * longest)))
     Ingester(db, redis_server.url, STREAM).drain()
     found = settle("the same, of a stream that keeps 500", 20, sent, db)
     assert (found.doubled, found.duplicate) == (0, 0)
     assert found.lost(sent) > 0
-    assert {kind for kind, _ in found.gaps} == {"trimmed"}
+    assert {kind for kind, _ in found.gaps} - {"unsure"} == {"trimmed"}  # or just all that was read is gone, and no more
     if counts_entries(redis_server):
         assert sum(lost or 0 for _, lost in found.gaps) + found.lost_before(sent) == found.lost(sent)
 

@@ -89,6 +89,13 @@ class RunsScreen(FedScreen):
         self._mark = mark
         self._rows: dict[int, RunRow] = {}
 
+    def explain(self, hint: str) -> None:
+        """What to say where there are no runs."""
+        self._hint = hint
+        for runs in self.query(RunList):
+            runs.hint = hint
+            runs.changed()
+
     def compose(self) -> ComposeResult:
         runs = RunList(self.glyphs, self.clock, id="runs")
         runs.hint = self._hint
