@@ -397,6 +397,17 @@ class TestThePast:
             self.go(app, made, 3)
             await until(pilot, lambda: app.selected == "one")
 
+    async def test_beneath_a_node_is_also_what_is_not_born_yet(self) -> None:
+        """So that who lists events of a subtree need not list them anew as time goes on."""
+        made = book()
+        app = Forest(made.state)
+        async with watching(app, 80, 20) as pilot:
+            await until(pilot, lambda: app.order == ALL)
+            self.go(app, made, 3)
+            await until(pilot, lambda: app.order == ["book", "one", "two"])
+            found = app.nodes.beneath(app.number("one"))
+            assert [list(made.state.nodes)[number] for number in found] == ["one", "a", "b", "deep"]
+
     async def test_before_the_first_node_there_is_none(self) -> None:
         made = book()
         app = Forest(made.state)

@@ -186,8 +186,11 @@ class NodeTree(Rows):
         return self._outline.following(self._selected, step)
 
     def beneath(self, node: int) -> list[int]:
-        """A node, and all beneath it."""
-        return [node, *self._outline.descendants(node)]
+        """A node, and all that is or will be beneath it, as far as is known."""
+        found, inside = [node], self._outline.kids
+        for one in found:  # grows as it goes
+            found += inside[one]
+        return found
 
     def around(self, node: int) -> Iterator[int]:
         """The nodes around a node, nearest first."""
