@@ -103,11 +103,11 @@ def is_shown(app: Treetop, position: int) -> bool:
         f"{run.llm_calls} llm",
         f"{run.tool_calls} tool",
         f"{summary.tokens(run.tokens_in, run.tokens_out)} tok",
-        f"{run.events} events",
+        fmt.counted(run.events, "event"),
         f"step {run.steps}",
-        *([f"{run.errors + run.aborted} errors"] if run.errors + run.aborted else []),
+        *([fmt.counted(run.errors + run.aborted, "error")] if run.errors + run.aborted else []),
     ]
-    if not all(text in said for text in wanted) or f"2 Tree: {run.nodes} nodes" not in shown(app):
+    if not all(text in said for text in wanted) or f"2 Tree: {fmt.counted(run.nodes, 'node')}" not in shown(app):
         return False
     nodes, rows = list(in_order(state)), rows_of(tree(app))
     if tree(app).count != len(nodes):
@@ -116,7 +116,7 @@ def is_shown(app: Treetop, position: int) -> bool:
         goal = clean(node.wording or "")[:8] or "(not announced"
         if f"{GLYPHS(node_mark(node)[0])} " not in row or goal not in row:
             return False
-    return f"Timeline of the run: {fmt.count(position)} events" in shown(app) and timeline(app).count == position
+    return f"Timeline of the run: {fmt.counted(position, 'event')}" in shown(app) and timeline(app).count == position
 
 
 @pytest.fixture
@@ -645,9 +645,9 @@ class TestScopes:
                 inside = (
                     {root} if widened == 1 else {node.node_id for node in state.nodes.values() if is_in(state, node, root)}
                 )
-                wanted = sum(1 for event in events if not inside.isdisjoint(event.facts.mentions))
+                wanted = sum(1 for event in events if not inside.isdisjoint(event.facts.concerns))
                 of = "this node" if widened == 1 else "this node and all beneath"
-                await sees(pilot, f"Timeline of {of}: {fmt.count(wanted)} events")
+                await sees(pilot, f"Timeline of {of}: {fmt.counted(wanted, 'event')}")
 
     async def test_what_comes_into_a_subtree_later_is_listed_later(self, journey: Path, clock: Clock) -> None:
         app = treetop(journey, clock)
@@ -664,7 +664,7 @@ class TestScopes:
                 await gone(pilot, position)
                 state, events = then(app, position), events_of(journey, app.screen.run_id)[:position]  # type: ignore[attr-defined]
                 inside = {id_ for id_, node in state.nodes.items() if is_in(state, node, root)}
-                wanted = sum(1 for event in events if not inside.isdisjoint(event.facts.mentions))
+                wanted = sum(1 for event in events if not inside.isdisjoint(event.facts.concerns))
                 await sees(pilot, f"Timeline of this node and all beneath: {fmt.count(wanted)} events")
                 assert selected(app) == root
 

@@ -348,6 +348,8 @@ class RunScreen(TravelScreen):
                 self.work(partial(self._inspect_event, event), "inspect")
         elif node is not None and selected is not None:
             self.work(partial(self._inspect_node, selected, node), "inspect")
+        else:  # nothing was born yet
+            self._inspector.show(None, ())
 
     async def _inspect_event(self, stored: Stored) -> None:
         lines = await self._inspection.event(stored, self._raw)
