@@ -33,7 +33,7 @@ from tests.recorder import Recorder, entry_of
 from tests.tables import Row, query, rows, states
 from tests.tui.stage import entries_of
 
-TOLD = f"was written by an older treetop .file version 1, ours {VERSION}.; open it once with `treetop` or `treetop ingest`, which"
+TOLD = f"was written by an older treetop .file version 1, ours {VERSION}.; open it once with `treetop` or `treetop ingest`"
 
 
 def many() -> list[Entry]:
@@ -337,8 +337,8 @@ def test_commands_that_do_not_store_refuse_it_in_a_line(old: Path, fresh: Path, 
     done = treetop(old.parent, *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"treetop: events.db: was written by an older treetop (file version 1, ours {VERSION}); open it once with `treetop` or"
-        " `treetop ingest`, which brings it up to date\n"
+        f"treetop: events.db: was written by an older treetop (file version 1, ours {VERSION}); open it once with `treetop`"
+        " or `treetop ingest`, which brings it up to date\n"
     )
     assert old.read_bytes() == before
 
