@@ -149,15 +149,11 @@ class Projection:
         """The run as the file has it, empty if it has none of this id."""
         run = self._runs.get(run_id)
         if run is None:
-            run = self._load(run_id)
-            if run.checkpoint < run.draft.run.events:
-                run.touched = History(self._db, run.key, run_id).go(run.draft.run.events)
-            self._runs[run_id] = run
+            run = self._runs[run_id] = self._load(run_id)
         self._runs.move_to_end(run_id)
         return run
 
     def _load(self, run_id: str) -> OpenRun:
-        """The run, but for what was touched since its newest checkpoint."""
         row = self._db.execute(db.SELECT_RUN, (run_id,)).fetchone()
         if row is None:
             opened = sum(run.generation < 0 for run in self._runs.values())
@@ -165,6 +161,8 @@ class Projection:
         run = self._opened(row[0], Draft(db.run_from_row(row[2:]), {}, {}), row[1])
         found = self._db.execute("SELECT max(position) FROM checkpoint WHERE run = ?", (run.key,)).fetchone()
         run.checkpoint = found[0] or 0
+        if run.checkpoint < run.draft.run.events:
+            run.touched = History(self._db, run.key, run_id).go(run.draft.run.events)
         return run
 
     def _opened(self, key: int, draft: Draft, generation: int) -> OpenRun:
@@ -343,14 +341,20 @@ class Projection:
             self._db.execute("UPDATE stream SET open_run = ? WHERE open_run = ?", (new.key, old.key))
 
     def rebuild(self, run_id: str, on_part: Callable[[], None] | None = None) -> OpenRun:
-        """Number the events of a run in the order of arrival, and fold them from nothing. `on_part` hears of each part."""
-        run = self._runs.get(run_id) or self._load(run_id)
+        """Number the events of a run in the order of arrival, and fold them from nothing. `on_part` hears of each part.
+
+        What the file says of the run is not read: it may be what an older version made of the events.
+        """
+        row = self._db.execute("SELECT key, generation, marked FROM run WHERE run_id = ?", (run_id,)).fetchone()
+        if row is None:  # it is new
+            key, generation, marked = self.open(run_id).key, -1, 0
+        else:
+            key, generation, marked = row
         for statement in CLEAR:
-            self._db.execute(statement, (run.key,))
-        self._db.execute("UPDATE event SET position = -seq WHERE run = ?", (run.key,))
-        marked = self._db.execute("SELECT marked FROM run WHERE key = ?", (run.key,)).fetchone()
-        self._db.execute("DELETE FROM run WHERE key = ?", (run.key,))
-        run = self._runs[run_id] = self._opened(run.key, Draft(empty(run_id).run, {}, {}), max(run.generation, 0) + 1)
+            self._db.execute(statement, (key,))
+        self._db.execute("UPDATE event SET position = -seq WHERE run = ?", (key,))
+        self._db.execute("DELETE FROM run WHERE key = ?", (key,))
+        run = self._runs[run_id] = self._opened(key, Draft(empty(run_id).run, {}, {}), max(generation, 0) + 1)
         after = 0
         while items := self._read(run.key, after):
             first = run.draft.run.events + 1
@@ -373,8 +377,7 @@ class Projection:
                 run.let_go()
             if on_part is not None:
                 on_part()
-        if marked is not None:
-            self._db.execute("UPDATE run SET marked = ? WHERE key = ?", (marked[0], run.key))
+        self._db.execute("UPDATE run SET marked = ? WHERE key = ?", (marked, key))
         if not run.draft.run.events:
             del self._runs[run_id]
         return run

@@ -71,6 +71,7 @@ class IngesterProcess:
             await asyncio.wait_for(process.wait(), 3.0)
         except TimeoutError:
             process.kill()
+            await process.wait()
 
 
 async def _listen(stream: asyncio.StreamReader | None, heard: Callable[[str], None]) -> None:
