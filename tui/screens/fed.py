@@ -7,6 +7,7 @@ from contextlib import suppress
 from textual import events, on, work
 from textual.message import Message
 from textual.screen import Screen
+from textual.widget import Widget
 
 from store.errors import StoreError
 from store.reader import Reader
@@ -35,6 +36,7 @@ class FedScreen(Screen[None]):
         """The file, None until it is open."""
         self._news = asyncio.Event()
         self._urgent = asyncio.Event()
+        self._drawn_by: list[Widget] = []
 
     async def read(self, reader: Reader) -> None:
         """Show what the file holds now."""
@@ -68,6 +70,7 @@ class FedScreen(Screen[None]):
         self.notify(clean(str(error)), severity="error", markup=False, timeout=10)
 
     def on_mount(self) -> None:
+        self._drawn_by = list(self.query(Widget))
         self.set_interval(1.0, self._ticked)
         self._feed()
 
@@ -85,6 +88,12 @@ class FedScreen(Screen[None]):
             with suppress(TimeoutError):
                 async with asyncio.timeout(FRAME):
                     await self._urgent.wait()
+
+    @on(events.Unmount)
+    def _forget(self) -> None:
+        """Let go of the lines that were drawn. Textual remembers a thousand widgets' caches of them, long after their end."""
+        for widget in self._drawn_by:
+            widget._styles_cache.clear()
 
     def _ticked(self) -> None:
         if self.looked_at:

@@ -95,6 +95,7 @@ class NodeTree(Rows):
         self._held = {}
         self._selected = 0 if parents else None
         self._settle(0)
+        self.changed()
 
     def place(self, parents: Sequence[int], moves: Sequence[tuple[int, int]], horizon: int) -> None:
         """There are further nodes, some moved, and so many exist. What stands on the screen stays where it is."""
@@ -140,7 +141,7 @@ class NodeTree(Rows):
         """Rows moved: put the cursor back on its node, `at` lines below the top of the screen."""
         index = self._visible(self._selected)
         self.set_reactive(Rows.cursor, index or 0)
-        self.changed()
+        self.fit()
         if index is not None and index - at != self.scroll_offset.y and self.is_mounted:
             self.scroll_to_row(index - at)
 
@@ -165,11 +166,14 @@ class NodeTree(Rows):
         """Move to a node, expanding what hides it, widening the focus if it is outside."""
         if node >= self._outline.horizon:
             return
+        rows = self.count
         self._outline.reveal(node)
         if self._outline.index(node) is None:
             self._outline.focus(None)
         self._selected = node
-        self.changed()
+        self.fit()
+        if self.count != rows:
+            self.changed()
         index = self._outline.index(node)
         assert index is not None
         if by_user:
@@ -200,6 +204,7 @@ class NodeTree(Rows):
         self._settle(self.cursor - self.scroll_offset.y if at is None else at)
         self._selected = self._outline.row(self.cursor).node if self.count else None
         self._show(self.cursor)
+        self.changed()
         self.post_message(self.Moved(self))
 
     def action_expand(self) -> None:

@@ -79,6 +79,8 @@ class Rows(ScrollView, can_focus=True):
         self.glyphs = glyphs
         self._drawn: dict[int, Strip] = {}
         """The lines on the screen, by row, as they were drawn last."""
+        self._ready: dict[int, Strip] = {}
+        """Lines that were made already, and will be drawn next."""
         self._hovered = -1
 
     # For subclasses
@@ -98,17 +100,31 @@ class Rows(ScrollView, can_focus=True):
 
     def changed(self) -> None:
         """Rows came, went or look different: draw again those on the screen that do."""
-        size = Size(self.size.width, self.count)
-        if size != self.virtual_size:
-            self.virtual_size = size
-        self.set_reactive(Rows.cursor, max(0, min(self.cursor, self.count - 1)))
+        self.fit()
         if not self.is_mounted or self.size.height == 0:
             return
         top = self.scroll_offset.y
+        self._ready.clear()
         for y in range(self.scrollable_content_region.height):
-            before = self._drawn.get(top + y)
-            if before is None or before != self._strip(top + y):
+            strip = self._strip(top + y)
+            if self._drawn.get(top + y) != strip:
+                self._ready[top + y] = strip
                 self.refresh(Region(0, y, self.size.width, 1))
+
+    def fit(self) -> None:
+        """Take in how many rows there are. What is on the screen is not drawn again.
+
+        To be told of a few rows more among many, Textual would lay out the whole screen, only for a scrollbar that looks
+        the same after that: so it is told when there are fewer, when it shows, and when one is near the end.
+        """
+        count, told = self.count, self.virtual_size.height
+        height = max(self.size.height, 1)
+        near = told - self.scroll_offset.y < 3 * height
+        if count < told or near or (count - told) * 4 * height > count or self.virtual_size.width != self.size.width:
+            size = Size(self.size.width, count)
+            if size != self.virtual_size:
+                self.virtual_size = size
+        self.set_reactive(Rows.cursor, max(0, min(self.cursor, count - 1)))
 
     # Drawing
 
@@ -117,8 +133,12 @@ class Rows(ScrollView, can_focus=True):
             visible = range(self.scroll_offset.y, self.scroll_offset.y + self.size.height)
             self._drawn = {row: strip for row, strip in self._drawn.items() if row in visible}
         index = y + self.scroll_offset.y
-        strip = self._drawn[index] = self._strip(index)
+        strip = self._drawn[index] = self._ready.pop(index) if index in self._ready else self._strip(index)
         return strip
+
+    def refresh_line(self, y: int) -> None:
+        self._ready.pop(y, None)
+        super().refresh_line(y)
 
     def _strip(self, index: int) -> Strip:
         width = self.scrollable_content_region.width
@@ -143,6 +163,7 @@ class Rows(ScrollView, can_focus=True):
 
     def notify_style_update(self) -> None:
         self._drawn.clear()
+        self._ready.clear()
         super().notify_style_update()
 
     # Moving
@@ -165,6 +186,8 @@ class Rows(ScrollView, can_focus=True):
 
     def scroll_to_row(self, index: int) -> None:
         """Let this row be the topmost, or one as near to it as there is."""
+        if index + self.size.height > self.virtual_size.height < self.count:
+            self.virtual_size = Size(self.size.width, self.count)
         self.scroll_to(y=max(index, 0), animate=False, force=True)  # a bar that rows just made necessary is not there yet
 
     def go(self, index: int) -> None:
@@ -213,5 +236,6 @@ class Rows(ScrollView, can_focus=True):
     @on(events.Resize)
     def _resized(self) -> None:
         self._drawn.clear()
+        self._ready.clear()
         self.changed()
         self._show(self.cursor)
