@@ -91,7 +91,7 @@ class FedScreen(Screen[None]):
 
     @on(events.Unmount)
     def _forget(self) -> None:
-        """Let go of the lines that were drawn. Textual remembers a thousand widgets' caches of them, long after their end."""
+        """Let go of the lines that were drawn: Textual remembers a thousand widgets' caches of them after their end."""
         for widget in self._drawn_by:
             widget._styles_cache.clear()
 
