@@ -1,6 +1,7 @@
 """A screen that is kept up to date from the file: it reads when the file changed and it is the one being looked at."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -16,6 +17,11 @@ from tui.theme import Glyphs
 
 FRAME = 1 / 30
 """Seconds between two readings at least: more often than the eye can follow helps nobody."""
+
+
+SHARE, LONGEST = 0.4, 0.25
+"""Of a processor, what may be spent on showing what happens by itself: where that is much, it is shown less often. Seconds
+between two readings at most for that reason."""
 
 
 class FedScreen(Screen[None]):
@@ -80,20 +86,28 @@ class FedScreen(Screen[None]):
             await self._news.wait()
             self._news.clear()
             self._urgent.clear()
+            begun, spent = time.monotonic(), time.process_time()
             if self.reader is not None and self.looked_at:
                 try:
                     await self.read(self.reader)
                 except StoreError as error:
                     self.say(error)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(FRAME):
-                    await self._urgent.wait()
+            await self._rest(FRAME)
+            busy, passed = time.process_time() - spent, time.monotonic() - begun
+            await self._rest(min(busy / SHARE - passed, LONGEST))
 
     @on(events.Unmount)
     def _forget(self) -> None:
         """Let go of the lines that were drawn: Textual remembers a thousand widgets' caches of them after their end."""
         for widget in self._drawn_by:
             widget._styles_cache.clear()
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, unless the user wants something."""
+        if seconds > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._urgent.wait()
 
     def _ticked(self) -> None:
         if self.looked_at:
