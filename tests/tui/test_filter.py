@@ -14,6 +14,7 @@ from tests.tables import events_of
 from tests.test_listing import matches
 from tests.tui.run_stage import focused, opened, position, selected, timeline
 from tests.tui.stage import LIVE, Clock, Feed, line_with, lines, rows_of, sees, shown, treetop, until, watching
+from tui import format as fmt
 from tui.app import Treetop
 from tui.screens.run import RunScreen
 
@@ -44,7 +45,7 @@ class TestTyping:
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "b", "b")
             await filtered(pilot, "timeout")
-            await sees(pilot, "Timeline of the run: 1 events that match")
+            await sees(pilot, "Timeline of the run: 1 event that matches")
             await until(pilot, lambda: "timeout" in rows_of(timeline(app))[0])
 
     async def test_each_letter_counts(self, book: Path, clock: Clock) -> None:
@@ -55,10 +56,10 @@ class TestTyping:
             for letter in "inish":
                 await pilot.press(letter)
             wanted = positions(app, Match(words="finish"))
-            await sees(pilot, f"Timeline of the run: {len(wanted)} events that match")
+            await sees(pilot, f"Timeline of the run: {fmt.counted(len(wanted), 'event')} that match")
             await pilot.press("backspace", "backspace", "backspace")
             wanted = positions(app, Match(words="fin"))
-            await sees(pilot, f"Timeline of the run: {len(wanted)} events that match")
+            await sees(pilot, f"Timeline of the run: {fmt.counted(len(wanted), 'event')} that match")
 
     @pytest.mark.parametrize(
         ("text", "match"),
@@ -76,7 +77,7 @@ class TestTyping:
             await opened(pilot, "b", "b")
             await filtered(pilot, text)
             wanted = positions(app, match)
-            await sees(pilot, f"Timeline of the run: {len(wanted)} events that match")
+            await sees(pilot, f"Timeline of the run: {fmt.counted(len(wanted), 'event')} that match")
             if not wanted:
                 await sees(pilot, "no events")
 
@@ -115,7 +116,7 @@ class TestKeeping:
             await until(pilot, lambda: focused(app) == "timeline")
             assert typed(app).display
             wanted = positions(app, Match(types=frozenset({"llm_call_started", "llm_call_completed"})))
-            await sees(pilot, f"Timeline of the run: {len(wanted)} events that match")
+            await sees(pilot, f"Timeline of the run: {fmt.counted(len(wanted), 'event')} that match")
             for key, at in (("g", 0), ("j", 1), ("G", -1)):
                 await pilot.press(key)
                 await until(pilot, lambda: position(app) == wanted[at])  # noqa: B023
@@ -131,7 +132,7 @@ class TestKeeping:
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "b", "b")
             await filtered(pilot, "timeout")
-            await sees(pilot, "1 events that match")
+            await sees(pilot, "1 event that matches")
             await pilot.press("escape")
             await sees(pilot, "Timeline of the run: 45 events")
             await until(pilot, lambda: "that match" not in shown(app) and not typed(app).display)
@@ -176,10 +177,10 @@ class TestScopes:
             await pilot.press("enter")
             for _ in range(5):
                 feed.more(40)
-                await sees(pilot, f"Timeline of the run: {len(positions(app, match))} events that match")
+                await sees(pilot, f"Timeline of the run: {fmt.counted(len(positions(app, match)), 'event')} that match")
                 await until(pilot, lambda: timeline(app).cursor == timeline(app).count - 1)
             feed.rest()
-            await sees(pilot, f"Timeline of the run: {len(positions(app, match))} events that match")
+            await sees(pilot, f"Timeline of the run: {fmt.counted(len(positions(app, match)), 'event')} that match")
         feed.close()
 
     async def test_in_the_past_it_finds_what_there_was(self, book: Path, clock: Clock) -> None:
@@ -190,9 +191,11 @@ class TestScopes:
             await filtered(pilot, "type:llm")
             await pilot.press("enter", "2", "T", *"10", "enter")
             there = positions(app, Match(types=frozenset({"llm_call_started", "llm_call_completed"})))
-            await sees(pilot, f"Timeline of the run: {len([at for at in there if at <= 10])} events that match")
+            await sees(
+                pilot, f"Timeline of the run: {fmt.counted(len([at for at in there if at <= 10]), 'event')} that match"
+            )
             await pilot.press("end")
-            await sees(pilot, f"Timeline of the run: {len(there)} events that match")
+            await sees(pilot, f"Timeline of the run: {fmt.counted(len(there), 'event')} that match")
 
     async def test_in_a_long_run_it_says_how_far_it_has_looked(
         self, here: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch

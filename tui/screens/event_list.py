@@ -55,7 +55,7 @@ class EventList:
             looked = f", {self._listing.looked:.0%} looked through"
         else:
             looked = ""
-        matching = " that match" if self._match else ""
+        matching = (" that matches" if self._timeline.count == 1 else " that match") if self._match else ""
         return f"3 Timeline of {of}: {fmt.counted(self._timeline.count, 'event')}{matching}{looked}"
 
     async def show(self, node: Node | None, at_end: bool) -> bool:

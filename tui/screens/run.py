@@ -266,7 +266,7 @@ class RunScreen(TravelScreen):
         assert self._view is not None
         now = self._now() if self._travel.active else self.clock()
         live = summary.run_ended(run, now) == "running"
-        if not live and not self._travel.active:
+        if run.status != RunStatus.RUNNING and not self._travel.active:
             self._follow = False
         still = "following" if self._follow else "live"
         place = "past" if self._travel.active else still if live else "stored"
