@@ -230,7 +230,7 @@ class TestProblems:
         async with watching(treetop(path, clock)) as pilot:
             await sees(pilot, "3 runs")
             await pilot.press("exclamation_mark")
-            await sees(pilot, "Nothing was rejected, nothing was lost")
+            await sees(pilot, "Nothing was rejected, and no loss was noticed.")
 
     async def test_something_was(self, path: Path, clock: Clock) -> None:
         from tests.recorder import entry_of

@@ -6,6 +6,7 @@ import pytest
 
 from store.writer import Writer
 from tests.recorder import Recorder
+from tests.rest import rest
 from tests.tui.run_stage import found, opened, position, selected, timeline, tree
 from tests.tui.stage import Clock, sees, shown, treetop, until, watching
 
@@ -177,7 +178,10 @@ class TestInTheTimeline:
         """Of `two`, to which E leads, and of all beneath it."""
         app = treetop(work, clock)
         async with watching(app, 140, 40) as pilot:
-            await opened(pilot, "E", *scope, "3")
+            await opened(pilot, "E")
+            await rest(pilot)
+            await pilot.press(*scope, "3")
+            await rest(pilot)
             await sees(pilot, "Timeline of this node")
             for key in keys:
                 await until(pilot, lambda: timeline(app).selected is not None)
