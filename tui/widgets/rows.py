@@ -133,7 +133,10 @@ class Rows(ScrollView, can_focus=True):
             visible = range(self.scroll_offset.y, self.scroll_offset.y + self.size.height)
             self._drawn = {row: strip for row, strip in self._drawn.items() if row in visible}
         index = y + self.scroll_offset.y
-        strip = self._drawn[index] = self._ready.pop(index) if index in self._ready else self._strip(index)
+        strip = self._ready.pop(index, None)
+        if strip is None or strip.cell_length != self.scrollable_content_region.width:  # a scrollbar came or went
+            strip = self._strip(index)
+        self._drawn[index] = strip
         return strip
 
     def refresh_line(self, y: int) -> None:
