@@ -101,6 +101,7 @@ class Ingester:
         if said != self._trouble or now - self._complained > REPEAT:
             self._trouble, self._complained = said, now
             _say(said, sys.stderr)
+        self._source.disconnect()  # a batch that may have been too large is not followed by a larger one
         self._pause(RETRY_FILE)
 
     def _feed(self, writer: Writer) -> None:

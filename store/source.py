@@ -129,7 +129,7 @@ class Source:
         self._client = connect(url, self._allowance)
 
     def disconnect(self) -> None:
-        """Let go of the connection. The next one is careful again."""
+        """Let go of the connection, and of what was asked. The next one is careful again."""
         self.limit = max(1, self.limit // 2)
         self._take_back()
         self._client.connection_pool.disconnect()
