@@ -64,7 +64,7 @@ def test_a_full_disk_is_tried_again_until_it_has_space(
     path = small_disk / "events.db"
     with publishing(redis_server) as sent:
         ingester = nursery.start(child.ingest, path, redis_server.url)
-        for size in (6, 12, 64):
+        for size in (2, 3, 64):
             until(lambda: "nothing was written" in nursery.said or "can not be used" in nursery.said)
             full = number_stored(path)
             nursery.log.write_text("")
