@@ -1,10 +1,12 @@
 """When a screen has come to rest, so that a picture of it is the same every time."""
 
+from pathlib import Path
 from typing import Any
 
 from textual.app import App
 from textual.pilot import Pilot
 
+from tui.screens.fed import FedScreen
 from tui.widgets.status_bar import StatusBar
 
 READING = ("page", "timeline", "inspect", "delete", "mark")
@@ -30,6 +32,15 @@ def is_busy(app: App[Any]) -> bool:
     """Is something still on its way to the screen?"""
     reading = any(not worker.is_finished for worker in app.workers if worker.group in READING)
     started = getattr(app, "_reader", None) is not None
+    screen = app.screen
+    path: Path | None = getattr(app, "path", None)
+    if (
+        isinstance(screen, FedScreen)
+        and path is not None
+        and path.exists()
+        and (screen.reader is None or screen._news.is_set())
+    ):
+        return True  # it has not shown yet what the file holds
     return reading or (started and any(not bar.file for bar in app.screen.query(StatusBar)))
 
 

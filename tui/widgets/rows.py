@@ -164,6 +164,13 @@ class Rows(ScrollView, can_focus=True):
         segments += [Segment(text, self.get_component_rich_style(f"role--{role}") + over) for text, role in cells]
         return Strip(segments).adjust_cell_length(width, base)
 
+    def watch_show_vertical_scrollbar(self) -> None:
+        """A scrollbar takes a cell of every row, or gives it back."""
+        self._drawn.clear()
+        self._ready.clear()
+        self.call_after_refresh(self.changed)
+        self.refresh()
+
     def notify_style_update(self) -> None:
         self._drawn.clear()
         self._ready.clear()

@@ -6,7 +6,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from textual import events, on
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -52,28 +52,19 @@ class TextPane(ScrollView, can_focus=True):
             return
         fresh = subject != self._subject
         self._subject, self._lines = subject, lines
-        before, top = self._wrapped, self.scroll_offset.y
         self._wrap()
         if fresh:
             self._scroll(0)
-        if self.scroll_offset.y != top:
-            self.refresh()
-            return
-        for y in range(self.size.height):
-            if before[top + y : top + y + 1] != self._wrapped[top + y : top + y + 1]:
-                self.refresh(Region(0, y, self.size.width, 1))
 
     def _wrap(self) -> None:
         width = self.size.width - 2
         self._wrapped = wrap(self._lines, width) if width > 0 else []
-        size = Size(self.size.width, len(self._wrapped))
-        if size != self.virtual_size:
-            self.virtual_size = size
+        self.virtual_size = Size(self.size.width, len(self._wrapped))
+        self.refresh()
 
     @on(events.Resize)
     def _resized(self) -> None:
         self._wrap()
-        self.refresh()
 
     def action_scroll(self, lines: int) -> None:
         self._scroll(self.scroll_offset.y + lines)
