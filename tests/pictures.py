@@ -32,6 +32,9 @@ from tui.app import Treetop
 from tui.demo import STREAM, record, recorded
 
 FOLDER = Path(__file__).parent.parent / "screenshots"
+TRIES = 4
+"""How often a screen is drawn that does not look like its picture: a busy machine may show it in the making."""
+
 NOW = datetime(2026, 3, 9, 14, 3, 20)
 LIVE_EVENTS = 415
 """How far the live run has got."""
@@ -154,7 +157,12 @@ def main() -> int:
         path = Path("treetop.db")
         clock = prepare(path)
         with Lease(path):
-            drawn = {picture.name: asyncio.run(draw(picture, path, clock)) for picture in PICTURES}
+            drawn = {}
+            for picture in PICTURES:
+                for _ in range(TRIES if check else 1):
+                    drawn[picture.name] = asyncio.run(draw(picture, path, clock))
+                    if is_fresh(picture.name, drawn[picture.name]):
+                        break
             drawn[STRIP] = strip_of([asyncio.run(draw(frame, path, clock)) for frame in FRAMES])
         for name, svg in drawn.items():
             if check:
