@@ -148,12 +148,12 @@ class Treetop(App[None]):
             try:
                 self._reader = await reader.__aenter__()
             except FileMissing:
+                self._explain(self._no_run_yet)
                 await asyncio.sleep(0.05)
             except FileOlder as error:
                 self._explain(await asyncio.to_thread(self._wait_for_it, error))
                 await self._show_status()
                 await asyncio.sleep(0.25)
-        self._explain(self._no_run_yet)
         if self._run is not None:
             await self._open_named(reader, self._run)
         self.call_after_refresh(self._warm_up)

@@ -205,7 +205,7 @@ class TestSort:
     async def test_largest_first(self, path: Path, clock: Clock) -> None:
         app = treetop(path, clock)
         async with watching(app) as pilot:
-            await sees(pilot, "WHEN▼")
+            await sees(pilot, "WHEN▼", "3 runs")
             await pilot.press("S", "S")
             await sees(pilot, "NODES▼")
             assert goals(app) == [STORY, PUMPS, BATTERY]

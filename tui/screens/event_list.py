@@ -125,9 +125,11 @@ class EventList:
     async def find(self, what: Literal["failed", "alike"], step: int) -> int | None:
         """The row of the next event, or the one before, that reports an error or is of the same type as the one here."""
         timeline, listing = self._timeline, self._listing
-        here = timeline.selected
-        if listing is None or here is None:
+        if listing is None or not timeline.count:
             return None
+        here = timeline.selected
+        if here is None:  # a page that is still on its way
+            (here,) = await listing.rows(timeline.cursor, timeline.cursor + 1)
         if isinstance(listing, RunEvents):
             search = self._view.file.failed if what == "failed" else self._view.file.alike
             found = await search(here.position, step)

@@ -183,12 +183,12 @@ class RunScreen(TravelScreen):
 
     async def _open(self, view: View) -> None:
         """Read the run, for the first time or anew; what was selected stays so if it is still there."""
-        was = self._node.node_id if self._node is not None else None
+        was = self._tree.selected_node or self._node
         self._tree.load(await view.open())
         self._events.forget()
         self._seen = ()
         self._travel.axis = None
-        again = await view.numbers([was]) if was is not None else []
+        again = await view.numbers([was.node_id]) if was is not None else []
         if again:
             self._tree.select(again[0], by_user=False)
 

@@ -37,12 +37,13 @@ class Title(Widget):
     DEFAULT_CSS = """
     Title { height: 1; background: $surface; padding: 0 1; }
     """
-    runs: reactive[int] = reactive(0)
+    runs: reactive[int | None] = reactive(None)
+    """None: not known yet."""
     live: reactive[int] = reactive(0)
 
     def render(self) -> RenderResult:
         live = ("  ", (f"{self.live} live", "bold $accent")) if self.live else ()
-        runs = f"{fmt.count(self.runs)} run" + ("" if self.runs == 1 else "s")
+        runs = "" if self.runs is None else fmt.counted(self.runs, "run")
         return Content.assemble(("treetop", "bold $success"), "  ", (runs, "$foreground 62%"), *live)
 
 
@@ -90,15 +91,13 @@ class RunsScreen(FedScreen):
         self._rows: dict[int, RunRow] = {}
 
     def explain(self, hint: str) -> None:
-        """What to say where there are no runs."""
-        self._hint = hint
+        """Say why nothing is shown yet."""
         for runs in self.query(RunList):
             runs.hint = hint
             runs.changed()
 
     def compose(self) -> ComposeResult:
         runs = RunList(self.glyphs, self.clock, id="runs")
-        runs.hint = self._hint
         yield Title()
         yield Input(placeholder="words that goal, id or status must hold", id="filter", select_on_focus=False)
         yield RunListTitles(runs, self.glyphs)
@@ -121,6 +120,7 @@ class RunsScreen(FedScreen):
             self._rows = {row.key: row for row in await reader.runs()}
             changed = list(self._rows.values())
         if changed or not self._rows:
+            self._list.hint = self._hint
             self._show()
 
     def _show(self) -> None:

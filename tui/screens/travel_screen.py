@@ -1,5 +1,6 @@
 """A screen that can go back in time: the keys of time travel, and what they do. What is shown is its subclass' matter."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -60,6 +61,8 @@ class TravelScreen(FedScreen):
         """None: not open yet."""
         self._travel = Travel()
         self._player: Timer | None = None
+        self._turn = asyncio.Lock()
+        """Held by the key that is being followed to where it leads: the next one starts from there."""
 
     def on_mount(self) -> None:
         self._player = self.set_interval(FRAME, self._play, pause=True)
@@ -110,9 +113,13 @@ class TravelScreen(FedScreen):
         return True
 
     def find(self, search: Callable[[], Awaitable[None]]) -> None:
-        """Look for the place where a key leads to."""
+        """Look for the place where a key leads to, from where the keys before it led."""
         if self._view is not None:
-            self.work(search, "find")
+            self.work(partial(self._in_turn, search), "find", exclusive=False)
+
+    async def _in_turn(self, search: Callable[[], Awaitable[None]]) -> None:
+        async with self._turn:
+            await search()
 
     # Time travel
 
@@ -147,6 +154,11 @@ class TravelScreen(FedScreen):
         self._travel.go(None if position is None else max(0, min(position, view.end)))
         self._travelled()
 
+    def leap(self, position: int | None) -> None:
+        """To a position, wherever keys that are being followed would lead."""
+        self.workers.cancel_group(self, "find")
+        self.go(position)
+
     def _travelled(self) -> None:
         if self._player is not None:
             (self._player.resume if self._travel.playing else self._player.pause)()
@@ -154,26 +166,26 @@ class TravelScreen(FedScreen):
         self.travelled()
 
     def action_travel(self) -> None:
-        if self._view is None:
-            return
-        if self._travel.active:
-            self.go(None)
-            return
-        self.go(self._view.end)
+        if self._view is not None:
+            self.leap(None if self._travel.active else self._view.end)
 
     def action_live(self) -> None:
-        self.go(None)
+        self.leap(None)
 
     def action_step(self, step: int) -> None:
         self._pause()
-        self.go((self._travel.position or 0) + step)
+        self.find(partial(self._step, step))
+
+    async def _step(self, step: int) -> None:
+        if self._travel.position is not None:
+            self.go(self._travel.position + step)
 
     def action_first(self) -> None:
-        self.go(1)
+        self.leap(1)
 
     def action_last(self) -> None:
         if self._view is not None:
-            self.go(self._view.end)
+            self.leap(self._view.end)
 
     def action_edge(self, step: int) -> None:
         self._pause()
@@ -213,7 +225,7 @@ class TravelScreen(FedScreen):
     @on(Playbar.Sought)
     def _sought(self, message: Playbar.Sought) -> None:
         self._pause()
-        self.go(message.position)
+        self.leap(message.position)
 
     def action_seek(self) -> None:
         self.ask("seek")
@@ -232,7 +244,7 @@ class TravelScreen(FedScreen):
         await self._try(partial(self._travel.measure, view))
         if self._travel.axis is not None:
             here = view.end if self._travel.position is None else self._travel.position
-            self.go(seek.resolve(target, self._travel.axis, here))
+            self.leap(seek.resolve(target, self._travel.axis, here))
         event.input.value = ""
         event.input.remove_class("-open")
         self.answered("seek")

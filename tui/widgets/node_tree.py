@@ -86,6 +86,11 @@ class NodeTree(Rows):
         """Number of the node under the cursor."""
         return self._selected
 
+    @property
+    def selected_node(self) -> Node | None:
+        """The node under the cursor, None where it is not here yet."""
+        return None if self._selected is None else self._held.get(self._selected)
+
     # The run
 
     def load(self, parents: Sequence[int]) -> None:
