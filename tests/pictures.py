@@ -32,8 +32,6 @@ from tui.app import Treetop
 from tui.demo import STREAM, record, recorded
 
 FOLDER = Path(__file__).parent.parent / "screenshots"
-TRIES = 4
-"""How often a screen is drawn that does not look like its picture: a busy machine may show it in the making."""
 
 NOW = datetime(2026, 3, 9, 14, 3, 20)
 LIVE_EVENTS = 415
@@ -159,10 +157,7 @@ def main() -> int:
         with Lease(path):
             drawn = {}
             for picture in PICTURES:
-                for _ in range(TRIES if check else 1):
-                    drawn[picture.name] = asyncio.run(draw(picture, path, clock))
-                    if is_fresh(picture.name, drawn[picture.name]):
-                        break
+                drawn[picture.name] = asyncio.run(draw(picture, path, clock))
             drawn[STRIP] = strip_of([asyncio.run(draw(frame, path, clock)) for frame in FRAMES])
         for name, svg in drawn.items():
             if check:

@@ -34,13 +34,8 @@ def is_busy(app: App[Any]) -> bool:
     started = getattr(app, "_reader", None) is not None
     screen = app.screen
     path: Path | None = getattr(app, "path", None)
-    if (
-        isinstance(screen, FedScreen)
-        and path is not None
-        and path.exists()
-        and (screen.reader is None or screen._news.is_set())
-    ):
-        return True  # it has not shown yet what the file holds
+    if isinstance(screen, FedScreen) and path is not None and path.exists() and not screen.at_rest:
+        return True
     return reading or (started and any(not bar.file for bar in app.screen.query(StatusBar)))
 
 

@@ -198,6 +198,15 @@ class TestChanges:
             await pilot.press("G")
             await until(pilot, lambda: "row 299" in shown(pilot.app))
 
+    async def test_the_scrollbar_that_they_bring_is_where_they_are(self) -> None:
+        numbers = Numbers(3)
+        async with watching(Alone(numbers), 40, 20) as pilot:
+            numbers.total = 300
+            numbers.changed()
+            numbers.go(299)  # before there is one
+            await until(pilot, lambda: "row 299" in shown(pilot.app) and numbers.show_vertical_scrollbar)
+            await until(pilot, lambda: numbers.vertical_scrollbar.position == 280)
+
     async def test_the_cursor_never_stands_on_a_row_that_went(self) -> None:
         numbers = Numbers(300)
         async with watching(Alone(numbers), 40, 20) as pilot:

@@ -42,6 +42,7 @@ class FedScreen(Screen[None]):
         """The file, None until it is open."""
         self._news = asyncio.Event()
         self._urgent = asyncio.Event()
+        self._reading = False
         self._drawn_by: list[Widget] = []
 
     async def read(self, reader: Reader) -> None:
@@ -66,6 +67,11 @@ class FedScreen(Screen[None]):
         stack = self.app.screen_stack
         return self in stack and all(screen.is_modal for screen in stack[stack.index(self) + 1 :])
 
+    @property
+    def at_rest(self) -> bool:
+        """Is everything that the file is known to hold on the screen?"""
+        return self.reader is not None and not self._news.is_set() and not self._reading
+
     def soon(self) -> None:
         """The user asked for something that has to be read: do not wait for the next frame."""
         self._news.set()
@@ -88,10 +94,13 @@ class FedScreen(Screen[None]):
             self._urgent.clear()
             begun, spent = time.monotonic(), time.process_time()
             if self.reader is not None and self.looked_at:
+                self._reading = True
                 try:
                     await self.read(self.reader)
                 except StoreError as error:
                     self.say(error)
+                finally:
+                    self._reading = False
             await self._rest(FRAME)
             busy, passed = time.process_time() - spent, time.monotonic() - begun
             await self._rest(min(busy / SHARE - passed, LONGEST))

@@ -165,7 +165,9 @@ class Rows(ScrollView, can_focus=True):
         return Strip(segments).adjust_cell_length(width, base)
 
     def watch_show_vertical_scrollbar(self) -> None:
-        """A scrollbar takes a cell of every row, or gives it back."""
+        """A scrollbar takes a cell of every row, or gives it back. It was not told of what was scrolled without it."""
+        if self.show_vertical_scrollbar:
+            self.vertical_scrollbar.position = self.scroll_y
         self._drawn.clear()
         self._ready.clear()
         self.call_after_refresh(self.changed)
