@@ -75,10 +75,9 @@ class Facts(Struct, frozen=True, omit_defaults=True, gc=False):
 
     def __post_init__(self) -> None:
         for name in self.ids:
-            value = getattr(self, name)
-            if isinstance(value, int):
+            if type(value := getattr(self, name)) is int:
                 force_setattr(self, name, str(value))
-        if self.root is not None and isinstance(value := getattr(self, self.root), int):
+        if self.root is not None and type(value := getattr(self, self.root)) is int:
             force_setattr(self, self.root, str(value))
         for name in self.previews:
             value = getattr(self, name)
@@ -93,7 +92,10 @@ class Facts(Struct, frozen=True, omit_defaults=True, gc=False):
     @property
     def mentions(self) -> tuple[str, ...]:
         """The ids of all nodes that the event names, the subject first, each once."""
-        concerns = self.concerns
+        return self.with_root(self.concerns)
+
+    def with_root(self, concerns: tuple[str, ...]) -> tuple[str, ...]:
+        """Of `concerns`, `mentions`."""
         if self.root is None or not (root := getattr(self, self.root)) or root in concerns:
             return concerns
         return (*concerns, root)
@@ -103,7 +105,7 @@ class Facts(Struct, frozen=True, omit_defaults=True, gc=False):
         """The same without a root that is only named as such: the nodes whose timelines have the event."""
         if len(self.ids) == 1:  # most events
             return (self.node_id,) if self.node_id else ()  # type: ignore[return-value]  # a number became text
-        return tuple({value: None for name in self.ids if (value := getattr(self, name))})
+        return tuple(dict.fromkeys(filter(None, map(self.__getattribute__, self.ids))))
 
     @property
     def failed(self) -> bool:

@@ -19,17 +19,17 @@ class Fetching(dict[K, V]):
     def expect(self, keys: Iterable[K]) -> None:
         """These will be asked for: fetch them at once."""
         holds, absent = super().__contains__, self._absent
-        wanted = list(dict.fromkeys(key for key in keys if not holds(key) and key not in absent))
+        wanted = [key for key in dict.fromkeys(keys) if not holds(key) and key not in absent]
         if wanted:
             found = self._fetch(wanted)
             self.update(found)
             absent.update(key for key in wanted if key not in found)
 
     def get(self, key: K, default: Any = None) -> Any:
-        value = super().get(key)
+        value = dict.get(self, key)
         if value is None and key not in self._absent:
             self.expect((key,))
-            value = super().get(key)
+            value = dict.get(self, key)
         return default if value is None else value
 
     def __missing__(self, key: K) -> V:
@@ -39,7 +39,7 @@ class Fetching(dict[K, V]):
         return value
 
     def __contains__(self, key: object) -> bool:
-        return self.get(key) is not None  # type: ignore[arg-type]
+        return dict.__contains__(self, key) or self.get(key) is not None  # type: ignore[arg-type]
 
     def clear(self) -> None:
         """Let go of everything; what is asked for after that is fetched again."""

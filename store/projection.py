@@ -7,6 +7,8 @@ events alone (`rebuild`). Part of the writing half; runs inside the transaction 
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
 from operator import itemgetter
 from zlib import crc32
 
@@ -32,7 +34,9 @@ class Arrived(Struct, gc=False):
 
     seq: int
     event: Event
+    concerns: tuple[str, ...]
     mentions: tuple[str, ...]
+    """As its facts say."""
     stream: int | None
     at: StreamId
     body: bytes
@@ -45,8 +49,12 @@ def identity_of(run_id: str | None, event_id: str) -> int:
 
     Half of it comes from the run, so that the identities of a run lie together in their index. Others may share it, too.
     """
-    run = crc32((run_id or "").encode("utf-8", "surrogatepass"))
-    return ((run - 2**31) << 32) + crc32(event_id.encode("utf-8", "surrogatepass"))
+    return _half_of(run_id) + crc32(event_id.encode("utf-8", "surrogatepass"))
+
+
+@lru_cache(64)
+def _half_of(run_id: str | None) -> int:
+    return (crc32((run_id or "").encode("utf-8", "surrogatepass")) - 2**31) << 32
 
 
 class OpenRun(Struct):
@@ -242,7 +250,7 @@ class Projection:
     def _advance(self, run: OpenRun, items: Sequence[Arrived]) -> dict[int, Transition]:
         """Fold, and write what that changed: nodes, edges, moves and, where one is due, a checkpoint."""
         events = [item.event for item in items]
-        run.nodes.expect(id_ for item in items for id_ in item.mentions)
+        run.nodes.expect(chain.from_iterable(item.mentions for item in items))
         before = run.draft.run.events
         born: list[str] = []
         changed: dict[str, Node] = {}
@@ -313,7 +321,7 @@ class Projection:
         rows = []
         for item in reversed(items):
             seq = item.seq
-            for node_id in item.event.facts.concerns:
+            for node_id in item.concerns:
                 n = left.get(node_id) or nodes[node_id].events
                 left[node_id] = n - 1
                 rows.append((keys[node_id], n, seq))
@@ -392,7 +400,11 @@ class Projection:
         events = [
             (seq, Event(event_id, name, time, None, decode_facts(name, facts))) for seq, name, time, event_id, facts in rows
         ]
-        return [Arrived(seq, event, event.facts.mentions, None, StreamId(0, 0), b"", 0, 0) for seq, event in events]
+        named = [(event.facts.concerns, event.facts.mentions) for _, event in events]
+        return [
+            Arrived(seq, event, concerns, mentions, None, StreamId(0, 0), b"", 0, 0)
+            for (seq, event), (concerns, mentions) in zip(events, named, strict=True)
+        ]
 
 
 def _turn(event: Event, transition: Transition | None) -> tuple[bool, str | None, str | None]:

@@ -91,7 +91,7 @@ def connect(url: str, allowance: Allowance | None = None) -> redis.Redis:
     if allowance is not None:
         options["parser_class"] = partial(_MeteredParser, allowance)
     try:
-        return redis.Redis.from_url(
+        client = redis.Redis.from_url(
             url,
             decode_responses=False,
             socket_timeout=BLOCK + ANSWER,
@@ -104,6 +104,9 @@ def connect(url: str, allowance: Allowance | None = None) -> redis.Redis:
         raise RedisError(
             f"{public(url)}: is not the address of a Redis ({error}); give one like redis://localhost:6379/0"
         ) from error
+    client.set_response_callback("XRANGE", _entries)
+    client.set_response_callback("XREAD", _entries_of_read)
+    return client
 
 
 class Asked(NamedTuple):
@@ -197,14 +200,13 @@ class Source:
     def _glance(self, asked: Asked) -> list[Entry] | None:
         """The cheap read: the next entries, if nothing is missing before them; None where that takes a closer look."""
         try:
-            parse: Callable[[Any, str], Any] = self._client.parse_response
+            parse: Callable[[Any, str], list[Entry]] = self._client.parse_response
             batch, at_position = (parse(asked.connection, command) for command in ("XREAD", "XRANGE"))
         except BaseException:
             self._let_go(asked, broken=True)
             raise
         self._let_go(asked)
-        found = _entries_of_range(at_position)
-        return _entries_of_read(batch) if is_contiguous(asked.cursor, found[0] if found else None) else None
+        return batch if is_contiguous(asked.cursor, at_position[0] if at_position else None) else None
 
     def _let_go(self, asked: Asked, broken: bool = False) -> None:
         """Of its connection, which is `broken` where an answer may be left in it."""
@@ -227,12 +229,11 @@ class Source:
         for reply in (there, batch, at_position, about):
             if isinstance(reply, Exception):
                 raise reply
-        found = _entries_of_range(at_position)
         self.head = StreamId.parse(about["last-generated-id"])
         return Look(
-            _entries_of_read(batch),
+            batch,
             self.limit,
-            found[0] if found else None,
+            at_position[0] if at_position else None,
             self.head,
             about["length"],
             about.get("entries-added"),
@@ -265,16 +266,18 @@ def is_refusal(error: Exception) -> bool:
     return not str(error).startswith(("BUSY ", "UNBLOCKED "))  # a script takes long; a master became a replica
 
 
-def _entries_of_range(reply: Any) -> list[Entry]:
-    """Entries of XRANGE."""
-    return [Entry(StreamId.parse(at), fields) for at, fields in reply or () if fields is not None]
+def _entries(reply: Any, **_: Any) -> list[Entry]:
+    """What XRANGE answers. An entry that was deleted while it was looked for has no fields."""
+    return [
+        Entry(StreamId.parse(at), dict(zip(pairs[::2], pairs[1::2], strict=True)))
+        for at, pairs in reply or ()
+        if pairs is not None
+    ]
 
 
-def _entries_of_read(reply: Any) -> list[Entry]:
-    """Entries of XREAD, whichever of its two shapes the protocol gives it."""
+def _entries_of_read(reply: Any, **_: Any) -> list[Entry]:
+    """What XREAD answers for one stream, in whichever of two shapes the protocol gives it."""
     if not reply:
         return []
-    if isinstance(reply, dict):
-        (parts,) = reply.values()
-        return [entry for part in parts for entry in _entries_of_range(part)]
-    return _entries_of_range(reply[0][1])
+    ((_, entries),) = reply.items() if isinstance(reply, dict) else reply
+    return _entries(entries)

@@ -303,10 +303,12 @@ class Writer:
                 self._reject(stream, entry.at, str(error), _data(entry))
                 counts.rejected += 1
             else:
+                concerns = event.facts.concerns
                 yield Arrived(
                     0,
                     event,
-                    event.facts.mentions,
+                    concerns,
+                    event.facts.with_root(concerns),
                     stream,
                     entry.at,
                     body,
