@@ -16,7 +16,7 @@ import msgspec
 
 from store.errors import FileBusy, FileError, FileForeign, FileMissing, FileNewer, FileOlder
 from store.mount import ANY_DISK, mount_of
-from store.state import Call, Edge, EdgeKey, Node, Run, RunState, Step, Totals
+from store.state import Call, Edge, EdgeKey, Node, Run, Step, Totals
 
 APPLICATION_ID = 0x74726565
 """`tree` in ASCII: marks a SQLite file as ours."""
@@ -244,10 +244,3 @@ def edge_to_row(edge: Edge) -> Row:
 def edge_from_row(row: Row) -> Edge:
     """The inverse of `edge_to_row`."""
     return Edge(EdgeKey(*row[:3]), *row[3:])
-
-
-def state_from_rows(run: Row, nodes: Iterable[Row], edges: Iterable[Row]) -> RunState:
-    """The state that was saved: `run` in the order of RUN_FIELDS, the others as the SELECTs above give them."""
-    found = (node_from_row(row) for row in nodes)
-    joined = (edge_from_row(row) for row in edges)
-    return RunState(run_from_row(run), {node.node_id: node for node in found}, {edge.key: edge for edge in joined})

@@ -15,7 +15,7 @@ import aiosqlite
 
 from store import database as db
 from store.errors import FileReplaced, RunUnknown
-from store.record import GapRow, Loaded, RejectedRow, RunRow, StreamRow
+from store.record import GapRow, RejectedRow, RunRow, StreamRow
 
 POLL_FAST = 0.016
 POLL_SLOW = 0.25
@@ -116,17 +116,6 @@ class Reader:
                 yield
             finally:  # also when nobody waits any more: nothing must stay open
                 await asyncio.shield(self.rows("COMMIT"))
-
-    async def load(self, run_id: str) -> Loaded:
-        """A whole run with all its nodes and edges, payloads left aside. Raises RunUnknown."""
-        async with self.moment():
-            found = await self.rows(db.SELECT_RUN, (run_id,))
-            if not found or found[0][1] < 0:
-                raise RunUnknown(f"{self.path}: there is no run {run_id!r}")
-            row = found[0]
-            nodes = await self.rows(f"{db.SELECT_NODES} n.run = ? ORDER BY n.key", (row[0],))
-            edges = await self.rows(f"{db.SELECT_EDGES} ORDER BY key", (row[0],))
-        return Loaded(row[0], row[1], db.state_from_rows(row[2:], nodes, edges))
 
     async def find(self, run_id: str) -> RunRow:
         """The run with this id. Raises RunUnknown."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from store.events import Event
-from store.state import Run, RunState
+from store.state import Run
 
 
 class RunRow(Struct, frozen=True):
@@ -20,14 +20,6 @@ class RunRow(Struct, frozen=True):
     marked: bool
     """The user wants to keep it: it is never pruned."""
     run: Run
-
-
-class Loaded(Struct, frozen=True):
-    """A run as it was when it was read."""
-
-    key: int
-    generation: int
-    state: RunState
 
 
 class Stored(Struct, frozen=True):

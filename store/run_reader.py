@@ -10,8 +10,8 @@ import msgspec
 from store import database as db
 from store.events import Event, decode_facts
 from store.history import ASKED_AT_ONCE, batched
-from store.reader import GAP, Reader
-from store.record import GapRow, Mark, Match, MoveRow, ShapePart, Stored
+from store.reader import Reader
+from store.record import Mark, Match, MoveRow, ShapePart, Stored
 from store.state import Edge, EdgeKey, Node
 
 _STORED = (
@@ -30,16 +30,6 @@ class RunReader:
     def __init__(self, reader: Reader, key: int) -> None:
         self.key = key
         self._rows = reader.rows
-
-    async def generation(self) -> int | None:
-        """The generation of the run, None when it was deleted."""
-        rows = await self._rows("SELECT generation FROM run WHERE key = ? AND generation >= 0", (self.key,))
-        return rows[0][0] if rows else None
-
-    async def gaps(self) -> list[GapRow]:
-        """What was lost while this run was the one heard of last, newest first."""
-        rows = await self._rows(f"SELECT {GAP} WHERE g.run = ? ORDER BY g.key DESC LIMIT 100", (self.key,))
-        return [GapRow(*row) for row in rows]
 
     # The tree
 
@@ -111,10 +101,6 @@ class RunReader:
         return await self._stored(
             "event e", "e.run = ? AND e.position BETWEEN ? AND ? ORDER BY e.position", self.key, first, last
         )
-
-    async def tail(self, position: int, limit: int = 5_000) -> list[Stored]:
-        """The events after this position."""
-        return await self.events(position + 1, position + limit)
 
     async def node_events(self, node: int, first: int, last: int) -> list[Stored]:
         """Of the events that name a node, given by its key, the first-th to the last-th, in order."""

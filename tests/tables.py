@@ -10,7 +10,9 @@ from typing import Any
 from store import database as db
 from store.cursor import Entry, follow
 from store.events import Event, StreamId, decode
+from store.reader import Reader
 from store.state import RunState
+from store.view import View
 from store.writer import Counts, Writer
 
 Row = tuple[Any, ...]
@@ -58,8 +60,19 @@ def states(path: Path) -> dict[str, RunState]:
         for (run_id,) in connection.execute("SELECT run_id FROM run").fetchall():
             key, _, *run = connection.execute(db.SELECT_RUN, (run_id,)).fetchone()
             nodes = connection.execute(f"{db.SELECT_NODES} n.run = ? ORDER BY n.key", (key,)).fetchall()
-            found[run_id] = db.state_from_rows(run, nodes, connection.execute(f"{db.SELECT_EDGES} ORDER BY key", (key,)))
+            edges = connection.execute(f"{db.SELECT_EDGES} ORDER BY key", (key,)).fetchall()
+            found[run_id] = RunState(
+                db.run_from_row(run),
+                {node.node_id: node for node in map(db.node_from_row, nodes)},
+                {edge.key: edge for edge in map(db.edge_from_row, edges)},
+            )
     return found
+
+
+async def load(reader: Reader, run_id: str) -> RunState:
+    """A run as it is now, as `treetop show` gets it."""
+    async with View(reader, run_id) as view:
+        return await view.state()
 
 
 def store(path: Path, entries: Sequence[Entry], size: int = 1_000, stream: str = "agent_events") -> Counts:

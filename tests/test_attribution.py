@@ -9,7 +9,7 @@ from store.reader import Reader
 from store.run_reader import RunReader
 from store.writer import Writer
 from tests.recorder import Recorder
-from tests.tables import query, rows, states, store
+from tests.tables import load, query, rows, states, store
 
 
 def sizes(path: Path) -> dict[str, int]:
@@ -70,7 +70,7 @@ async def test_a_guessed_run_becomes_the_run_that_its_node_turns_out_to_be_in(db
     recorder = Recorder(None).root("a").node("a", "b").step_started("a")
     store(db, recorder.entries)
     async with Reader(db) as reader:
-        guessed = await reader.load("auto-a")
+        guessed = await reader.find("auto-a")
         with Writer(db) as writer:  # a gap that was noted while the guess was all there was
             gap = Gap("trimmed", 3, StreamId(1, 0), None, "lost")
             key = writer.stream("agent_events")
@@ -79,11 +79,10 @@ async def test_a_guessed_run_becomes_the_run_that_its_node_turns_out_to_be_in(db
         mark(db, "auto-a", marked=True)
         recorder.run_id = "A"
         store(db, recorder.step_finished("a", "plan", after="PLAN_DONE").entries[3:])
-        run = await reader.load("A")
-        home = RunReader(reader, run.key)
-        assert await RunReader(reader, guessed.key).generation() is None
-        assert run.state == recorder.state
-        assert [gap.lost for gap in await home.gaps()] == [3]
+        home = RunReader(reader, (await reader.find("A")).key)
+        assert await reader.look(guessed.key) is None
+        assert await load(reader, "A") == recorder.state
+        assert [(gap.lost, gap.run_id) for gap in await reader.all_gaps()] == [(3, "A")]
         assert [stored.event.run_id for stored in await home.events(1, 9)] == [None, None, None, "A"]
     assert query(db, "SELECT run_id, marked FROM run") == [("A", 1)]
     assert query(db, "SELECT run_id, total_events, bytes FROM runs") == [
@@ -98,16 +97,17 @@ async def test_what_was_guessed_into_another_run_moves_out_of_it(db: Path) -> No
     other.step("b", "plan", after="DOING")
     store(db, other.entries)
     async with Reader(db) as reader:
-        mixed = await reader.load("B")
-        assert set(mixed.state.nodes) == {"a", "b"}
+        mixed = await reader.find("B")
+        assert set((await load(reader, "B")).nodes) == {"a", "b"}
         recorder.run_id = "A"
         recorder.step_finished("a", "plan", after="PLAN_DONE")
         store(db, other.entries[-1:])
-        alone, mine = await reader.load("B"), await reader.load("A")
-        assert (alone.key, alone.generation > mixed.generation) == (mixed.key, True)
-        assert (set(alone.state.nodes), alone.state.position) == ({"b"}, 4)
-        assert (set(mine.state.nodes), mine.state.position, mine.state.nodes["a"].status) == ({"a"}, 3, "PLAN_DONE")
-        run = RunReader(reader, mine.key)
+        row = await reader.find("B")
+        assert (row.key, row.generation > mixed.generation) == (mixed.key, True)
+        alone, mine = await load(reader, "B"), await load(reader, "A")
+        assert (set(alone.nodes), alone.position) == ({"b"}, 4)
+        assert (set(mine.nodes), mine.position, mine.nodes["a"].status) == ({"a"}, 3, "PLAN_DONE")
+        run = RunReader(reader, (await reader.find("A")).key)
         assert [stored.position for stored in await run.events(1, 9)] == [1, 2, 3]
         assert [stored.seq for stored in await run.node_events((await run.keys("a"))["a"], 1, 9)] == [3, 4, 7]
 

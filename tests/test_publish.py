@@ -18,12 +18,11 @@ from store.ingest import Ingester
 from store.outbox import FIELD
 from store.publish import Publisher
 from store.reader import Reader
-from store.record import Loaded
 from store.redis_server import RedisServer
-from store.state import EdgeKey, RunStatus
+from store.state import EdgeKey, RunState, RunStatus
 from store.writer import FIELD as READ_FIELD
 from tests.published import bodies
-from tests.tables import query
+from tests.tables import load, query
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -80,11 +79,11 @@ SAY: dict[str, Callable[[Emitter], object]] = {
 }
 
 
-async def stored(db: Path, server: RedisServer, run: Publisher) -> Loaded:
-    """The run, as the screens would load it."""
+async def stored(db: Path, server: RedisServer, run: Publisher) -> RunState:
+    """The run, as `treetop show` gets it."""
     await asyncio.to_thread(Ingester(db, server.url, "agent_events").drain)
     async with Reader(db) as reader:
-        return await reader.load(run.run_id)
+        return await load(reader, run.run_id)
 
 
 @pytest.fixture
@@ -166,7 +165,7 @@ async def test_a_small_run_is_a_finished_tree(db: Path, run: Publisher, redis_se
     run.run_finished()
     assert run.flush(20)
 
-    state = (await stored(db, redis_server, run)).state
+    state = await stored(db, redis_server, run)
     assert {node_id: node.status for node_id, node in state.nodes.items()} == dict.fromkeys((root, search, write), "FINISH")
     assert [state.nodes[node_id].outer for node_id in (root, search, write)] == [None, root, root]
     assert list(state.edges) == [EdgeKey(root, search, write)]
@@ -184,7 +183,7 @@ async def test_what_fails_is_said_and_fails_all_the_same(db: Path, redis_server:
         root = run.node_created("Explain")
         with run.step(root), run.llm_call("Writer", "m", "Why?", node_id=root):
             raise TimeoutError("no answer")
-    state = (await stored(db, redis_server, run)).state
+    state = await stored(db, redis_server, run)
     assert state.nodes[root].status == "FAILED"
     assert (state.run.status, state.run.error) == (RunStatus.ERROR, "TimeoutError: no answer")
     assert [body["payload"].get("error") for body in bodies(redis_server) if "response" in body["payload"]] == [
@@ -209,8 +208,8 @@ def test_a_run_has_one_end(redis_server: RedisServer) -> None:
 async def test_events_of_its_own_type_are_stored(db: Path, run: Publisher, redis_server: RedisServer) -> None:
     run.emit("memory_written", {"node_id": "n", "key": "sky"})
     assert run.flush(20)
-    loaded = await stored(db, redis_server, run)
-    assert loaded.state.nodes["n"].events == 1
+    state = await stored(db, redis_server, run)
+    assert state.nodes["n"].events == 1
 
 
 # What it needs

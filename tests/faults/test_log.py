@@ -13,6 +13,7 @@ from tests.faults import child
 from tests.faults.numbered import publishing, settle
 from tests.faults.nursery import Nursery
 from tests.live import STREAM, number_stored
+from tests.tables import load
 
 EVENTS, MOST = 15_000, 12_000_000
 
@@ -29,9 +30,9 @@ async def test_a_screen_that_follows_a_run_lets_the_log_be_cleared(
             async with asyncio.timeout(PATIENCE):
                 async for _ in reader.watch():
                     runs = await reader.runs()
-                    loaded = await reader.load(runs[0].run.run_id)
-                    last = loaded.state.run.events
-                    await RunReader(reader, loaded.key).events(max(1, last - 50), last)
+                    await load(reader, runs[0].run.run_id)
+                    last = runs[0].run.events
+                    await RunReader(reader, runs[0].key).events(max(1, last - 50), last)
                     seen, largest = sum(row.run.events for row in runs), max(largest, log.stat().st_size)
                     if seen > EVENTS:
                         break

@@ -21,7 +21,7 @@ from tests.fuzz.conftest import Stored, store
 from tests.fuzz.corpus import FIELD, Fate, Hostile, corpus, large
 from tests.ledger import LEDGER, Line
 from tests.recorder import Recorder
-from tests.tables import query, states
+from tests.tables import load, query, states
 from tests.tui.stage import is_control
 from tui import report
 
@@ -118,10 +118,10 @@ def test_every_run_opens(fuzzed: Stored) -> None:
             assert report.runs_text(rows).count("\n") == len(rows)
             for row in rows:
                 assert await reader.resolve(row.run.run_id) == row.run.run_id
-                loaded = await reader.load(row.run.run_id)
-                shown = json.loads(report.run_json(loaded.state))
+                state = await load(reader, row.run.run_id)
+                shown = json.loads(report.run_json(state))
                 assert len(shown["nodes"]) == len({node["id"] for node in shown["nodes"]}) == row.run.nodes
-                text = report.run_text(loaded.state, False)
+                text = report.run_text(state, False)
                 assert text.count("\n") == row.run.nodes + 2
                 assert not [character for character in text if is_control(character) and character != "\n"]
                 for first in range(1, row.run.events + 1, 1_000):
