@@ -81,6 +81,7 @@ class Rows(ScrollView, can_focus=True):
         """The lines on the screen, by row, as they were drawn last."""
         self._ready: dict[int, Strip] = {}
         """Lines that were made already, and will be drawn next."""
+        self._styles: dict[tuple[str, str], Style] = {}
         self._hovered = -1
 
     # For subclasses
@@ -114,17 +115,26 @@ class Rows(ScrollView, can_focus=True):
     def fit(self) -> None:
         """Take in how many rows there are. What is on the screen is not drawn again.
 
-        To be told of a few rows more among many, Textual would lay out the whole screen, only for a scrollbar that looks
-        the same after that: so it is told when there are fewer, when it shows, and when one is near the end.
+        Where there are a few more among many, the scrollbar looks the same: it is told when there are fewer, when it
+        shows, and when one is near the end.
         """
         count, told = self.count, self.virtual_size.height
         height = max(self.size.height, 1)
         near = told - self.scroll_offset.y < 3 * height
         if count < told or near or (count - told) * 4 * height > count or self.virtual_size.width != self.size.width:
-            size = Size(self.size.width, count)
-            if size != self.virtual_size:
-                self.virtual_size = size
+            self._resize(Size(self.size.width, count))
         self.set_reactive(Rows.cursor, max(0, min(self.cursor, count - 1)))
+
+    def _resize(self, size: Size) -> None:
+        """To set the virtual size makes Textual lay out, and draw, the whole screen: only where a scrollbar comes or goes."""
+        if size == self.virtual_size:
+            return
+        if self.show_vertical_scrollbar and size.width == self.virtual_size.width and size.height > self.size.height:
+            self.set_reactive(Rows.virtual_size, size)
+            self.vertical_scrollbar.window_virtual_size = size.height
+            self.scroll_y = self.validate_scroll_y(self.scroll_y)
+        else:
+            self.virtual_size = size
 
     # Drawing
 
@@ -149,20 +159,32 @@ class Rows(ScrollView, can_focus=True):
             message = self.empty() if self.count == 0 else ""
             lines = message.splitlines()
             if index < len(lines):
-                return self._paint([Cell(pad(f" {lines[index]}", width - 1), "muted")], width, self.rich_style)
-            return Strip.blank(width, self.rich_style)
-        base = self.rich_style
-        if index == self.cursor:
-            base += self.get_component_rich_style("rows--cursor")
-        elif index == self._hovered:
-            base += self.get_component_rich_style("rows--hover", partial=True)
-        return self._paint(self.row(index, width - 1), width, base)
+                return self._paint([Cell(pad(f" {lines[index]}", width - 1), "muted")], width, "")
+            return Strip.blank(width, self._style("", ""))
+        under = "rows--cursor" if index == self.cursor else "rows--hover" if index == self._hovered else ""
+        return self._paint(self.row(index, width - 1), width, under)
 
-    def _paint(self, cells: Iterable[Cell], width: int, base: Style) -> Strip:
-        over = Style(bgcolor=base.bgcolor, bold=base.bold)
+    def _paint(self, cells: Iterable[Cell], width: int, under: str) -> Strip:
+        """A line of these cells; `under` is the component class of the row, "" for a row like any other."""
+        style = self._style
+        base = style(under, "")
         segments = [Segment(" ", base)]
-        segments += [Segment(text, self.get_component_rich_style(f"role--{role}") + over) for text, role in cells]
+        segments += [Segment(text, style(under, role)) for text, role in cells]
         return Strip(segments).adjust_cell_length(width, base)
+
+    def _style(self, under: str, role: str) -> Style:
+        """How a cell of this role looks, "" for what is between cells. Each is worked out once, until styles change."""
+        found = self._styles.get((under, role))
+        if found is None:
+            if role:
+                base = self._style(under, "")
+                found = self.get_component_rich_style(f"role--{role}") + Style(bgcolor=base.bgcolor, bold=base.bold)
+            elif under:
+                found = self.rich_style + self.get_component_rich_style(under, partial=under == "rows--hover")
+            else:
+                found = self.rich_style
+            self._styles[under, role] = found
+        return found
 
     def watch_show_vertical_scrollbar(self) -> None:
         """A scrollbar takes a cell of every row, or gives it back. It was not told of what was scrolled without it."""
@@ -174,6 +196,7 @@ class Rows(ScrollView, can_focus=True):
         self.refresh()
 
     def notify_style_update(self) -> None:
+        self._styles.clear()
         self._drawn.clear()
         self._ready.clear()
         super().notify_style_update()
@@ -199,7 +222,7 @@ class Rows(ScrollView, can_focus=True):
     def scroll_to_row(self, index: int) -> None:
         """Let this row be the topmost, or one as near to it as there is."""
         if index + self.size.height > self.virtual_size.height < self.count:
-            self.virtual_size = Size(self.size.width, self.count)
+            self._resize(Size(self.size.width, self.count))
         self.scroll_to(y=max(index, 0), animate=False, force=True)  # a bar that rows just made necessary is not there yet
 
     def go(self, index: int) -> None:
