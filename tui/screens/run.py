@@ -14,6 +14,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.content import Content
+from textual.geometry import Region
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -276,10 +277,11 @@ class RunScreen(TravelScreen):
         self._title(self._tree, f"2 Tree: {fmt.counted(run.nodes, 'node')}{self._tree.narrowed}{self._tree.crumbs}")
 
     def _title(self, pane: Widget, title: str) -> None:
-        """Name a pane. To set a title draws all of the pane again, so only where it is another one."""
+        """Name a pane. To set its `border_title` would draw all of it again: only the line with the title is."""
         if self._titles.get(pane) != title:
             self._titles[pane] = title
-            pane.border_title = Content(title)  # a plain string would be read as markup
+            pane._border_title = Content(title)
+            pane.refresh(Region(0, -1, pane.size.width, 1))
 
     def tick(self) -> None:
         view = self._view

@@ -80,7 +80,7 @@ class Rows(ScrollView, can_focus=True):
         self._drawn: dict[int, Strip] = {}
         """The lines on the screen, by row, as they were drawn last."""
         self._ready: dict[int, Strip] = {}
-        """Lines that were made already, and will be drawn next."""
+        """The lines on the screen as they are by now, by row, as far as they were made."""
         self._styles: dict[tuple[str, str], Style] = {}
         self._hovered = -1
 
@@ -105,11 +105,9 @@ class Rows(ScrollView, can_focus=True):
         if not self.is_mounted or self.size.height == 0:
             return
         top = self.scroll_offset.y
-        self._ready.clear()
         for y in range(self.scrollable_content_region.height):
-            strip = self._strip(top + y)
+            strip = self._ready[top + y] = self._strip(top + y)
             if self._drawn.get(top + y) != strip:
-                self._ready[top + y] = strip
                 self.refresh(Region(0, y, self.size.width, 1))
 
     def fit(self) -> None:
@@ -118,6 +116,7 @@ class Rows(ScrollView, can_focus=True):
         Where there are a few more among many, the scrollbar looks the same: it is told when there are fewer, when it
         shows, and when one is near the end.
         """
+        self._ready.clear()
         count, told = self.count, self.virtual_size.height
         height = max(self.size.height, 1)
         near = told - self.scroll_offset.y < 3 * height
@@ -126,7 +125,7 @@ class Rows(ScrollView, can_focus=True):
         self.set_reactive(Rows.cursor, max(0, min(self.cursor, count - 1)))
 
     def _resize(self, size: Size) -> None:
-        """To set the virtual size makes Textual lay out, and draw, the whole screen: only where a scrollbar comes or goes."""
+        """To set the virtual size would lay out, and draw, the whole screen: only where a scrollbar comes or goes."""
         if size == self.virtual_size:
             return
         if self.show_vertical_scrollbar and size.width == self.virtual_size.width and size.height > self.size.height:
@@ -143,7 +142,7 @@ class Rows(ScrollView, can_focus=True):
             visible = range(self.scroll_offset.y, self.scroll_offset.y + self.size.height)
             self._drawn = {row: strip for row, strip in self._drawn.items() if row in visible}
         index = y + self.scroll_offset.y
-        strip = self._ready.pop(index, None)
+        strip = self._ready.get(index)
         if strip is None or strip.cell_length != self.scrollable_content_region.width:  # a scrollbar came or went
             strip = self._strip(index)
         self._drawn[index] = strip
