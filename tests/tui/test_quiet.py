@@ -100,6 +100,25 @@ async def test_a_changed_row_is_drawn_not_the_screen(here: Path, clock: Clock) -
             assert 0 < app.cells < 8 * WIDTH  # its row, the header, and the status
 
 
+async def test_nodes_that_come_off_the_screen_are_counted_not_drawn(here: Path, clock: Clock) -> None:
+    path, made = Path("treetop.db"), grown(60)
+    with Writer(path) as writer:
+        writer.append(made.entries)
+        app = app_on(path, clock)
+        async with watching(app, WIDTH, HEIGHT) as pilot:
+            await opened(pilot)
+            await pilot.press("j")  # of which nothing is told then
+            await rest(pilot)
+            app.cells = 0
+            before = len(made.entries)
+            for number in range(100):
+                made.node("root", f"more{number}")
+            writer.append(made.entries[before:])
+            await sees(pilot, "2 Tree: 161 nodes")
+            await rest(pilot)
+            assert 0 < app.cells < 8 * WIDTH + 2 * HEIGHT  # title, header, status and scrollbars
+
+
 async def test_a_screen_on_which_nothing_changes_draws_nothing(here: Path, clock: Clock) -> None:
     path = Path("treetop.db")
     with Writer(path) as writer:
