@@ -1,7 +1,10 @@
 """A text of many lines, wrapped to its pane."""
 
+from typing import Any
+
 import pytest
 from rich.cells import cell_len
+from textual.geometry import Region
 
 from tests.tui.stage import Alone, lines, rows_of, shown, until, watching
 from tui.models.lines import Line, line
@@ -110,3 +113,27 @@ async def test_any_width_will_do(width: int) -> None:
         pane.show("a", [line("東京 abc " * 20, hang=11), *numbered(30)])
         await pilot.pause()
         assert {cell_len(row) for row in lines(app)} == {width}
+
+
+class Watched(TextPane):
+    """Takes down what it is asked to draw again."""
+
+    asked: list[Region | None]
+
+    def refresh(self, *regions: Region, **options: Any) -> Any:
+        self.asked = [*getattr(self, "asked", []), *(regions or (None,))]
+        return super().refresh(*regions, **options)
+
+
+async def test_of_the_same_text_only_lines_that_changed_are_drawn_again() -> None:
+    pane = Watched()
+    async with watching(Alone(pane), 40, 10) as pilot:
+        text = numbered(100)
+        pane.show("a", text)
+        await pilot.press("j", "j")
+        await until(pilot, lambda: top(pilot.app) == "line 2.")  # type: ignore[arg-type]
+        await pilot.settle()
+        pane.asked.clear()
+        pane.show("a", [line("off the screen"), *text[1:5], line("changed"), *text[6:]])
+        assert [region and region.y for region in pane.asked] == [3]
+        await until(pilot, lambda: rows_of(pane)[3].strip() == "changed")

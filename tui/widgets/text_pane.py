@@ -6,7 +6,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from textual import events, on
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -57,10 +57,16 @@ class TextPane(ScrollView, can_focus=True):
             self._scroll(0)
 
     def _wrap(self) -> None:
-        width = self.size.width - 2
+        before, width = self._wrapped, self.size.width - 2
         self._wrapped = wrap(self._lines, width) if width > 0 else []
-        self.virtual_size = Size(self.size.width, len(self._wrapped))
-        self.refresh()
+        size, top = Size(self.size.width, len(self._wrapped)), self.scroll_offset.y
+        if size != self.virtual_size:
+            self.virtual_size = size
+            self.refresh()
+            return
+        for y, (old, new) in enumerate(zip(before[top:], self._wrapped[top : top + self.size.height], strict=False)):
+            if old != new:
+                self.refresh(Region(0, y, self.size.width, 1))
 
     @on(events.Resize)
     def _resized(self) -> None:
