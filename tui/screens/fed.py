@@ -15,7 +15,7 @@ from store.reader import Reader
 from tui.text import clean
 from tui.theme import Glyphs
 
-FRAME = 1 / 30
+FRAME = 1 / 50
 """Seconds between two readings at least: more often than the eye can follow helps nobody."""
 
 
