@@ -1,0 +1,46 @@
+"""Nothing on the screen is left as it was: what was drawn bit by bit is what is drawn anew."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.rest import picture, rest
+from tests.tui.run_stage import opened
+from tests.tui.stage import LIVE, Clock, Feed, treetop, until, watching
+from tui.screens.run import RunScreen
+from tui.widgets.rows import Rows
+
+KEYS = (
+    *("j", "k", "pagedown", "pageup", "G", "g", "J", "K", "p", "P", "C", "u", "h", "l", "minus", "equals_sign", "O"),
+    *("e", "a", "b", "f", "t", "left_square_bracket", "right_square_bracket", "v", "tab", "2", "3", "4", "enter"),
+)
+SIZES = ((120, 36), (80, 24), (70, 14), (200, 60))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_whatever_happens_in_whatever_order(path: Path, clock: Clock, seed: int) -> None:
+    luck, feed = Random(seed), Feed(path, LIVE, clock, 20)
+    app = treetop(path, clock)
+    async with watching(app, *SIZES[0]) as pilot:
+        await opened(pilot)
+        for turn in range(25):
+            for _ in range(luck.randint(1, 3)):
+                await pilot.press(luck.choice(KEYS))
+                if luck.random() < 0.5:
+                    feed.more(luck.choice((1, 1, 5, 40)))
+            if turn % 8 == 7:
+                await pilot.resize_terminal(*luck.choice(SIZES))
+            elif luck.random() < 0.3:
+                await pilot.hover(luck.choice(list(app.screen.query(Rows))), offset=(3, luck.randint(0, 5)))
+            if not isinstance(app.screen, RunScreen):
+                await pilot.press("enter")
+                await until(pilot, lambda: isinstance(app.screen, RunScreen))
+            await rest(pilot)
+            shown = picture(app)
+            for widget in app.screen.query("*"):
+                widget.notify_style_update()
+                widget.refresh()
+            await pilot.settle()
+            assert picture(app) == shown
+    feed.close()
