@@ -81,7 +81,8 @@ class FedScreen(Screen[None]):
         """Tell the user what is wrong."""
         self.notify(clean(str(error)), severity="error", markup=False, timeout=10)
 
-    def on_mount(self) -> None:
+    @on(events.Mount)
+    def _begin(self) -> None:
         self._drawn_by = list(self.query(Widget))
         self.set_interval(1.0, self._ticked)
         self._feed()
