@@ -116,12 +116,13 @@ class Treetop(App[None]):
     def get_default_screen(self) -> RunsScreen:
         return self._list_of_runs()
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
             loop.add_signal_handler(number, partial(self.exit, return_code=128 + number))
         if not self.is_headless:
             watch_terminal(partial(self._terminal_is_gone, loop))
+        await self._open_asked()
         self.call_after_refresh(self._drawn)
 
     def _drawn(self) -> None:
@@ -174,8 +175,7 @@ class Treetop(App[None]):
                 await self._show_status()
                 await asyncio.sleep(0.25)
         reader = self._reader
-        if self._run is not None:
-            await self._open_named(reader, self._run)
+        await self._open_asked()
         self.set_interval(1.0, self._show_status)
         await self._show_status()
         while True:
@@ -252,9 +252,13 @@ class Treetop(App[None]):
 
     # Runs
 
-    async def _open_named(self, reader: Reader, name: str) -> None:
+    async def _open_asked(self) -> None:
+        """Open the run that was asked for at the start, as soon as there is a file that has it."""
+        if self._reader is None or self._run is None:
+            return
+        name, self._run = self._run, None
         try:
-            self.open_run(await reader.resolve(name), follow=name == "latest")
+            self.open_run(await self._reader.resolve(name), follow=name == "latest")
         except StoreError as error:
             self.notify(clean(str(error)), severity="error", markup=False, timeout=10)
 

@@ -121,11 +121,14 @@ def treetop(
         if no_ingest:
             raise
         run = LATEST if reload else run
-    gc.disable()  # all that is made from here to the first picture stays; the application enables it when it has drawn
-    from tui.app import Treetop
+    gc.disable()  # what is made up to the first picture stays; the application enables it when that is drawn
+    try:
+        from tui.app import Treetop
 
-    app = Treetop(db, url, stream, run, ingest=not no_ingest, light=light, ascii_only=_ascii_only(ascii_only))
-    app.run()
+        app = Treetop(db, url, stream, run, ingest=not no_ingest, light=light, ascii_only=_ascii_only(ascii_only))
+        app.run()
+    finally:
+        gc.enable()
     sys.exit(app.return_code)
 
 
