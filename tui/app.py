@@ -253,12 +253,14 @@ class Treetop(App[None]):
     # Runs
 
     async def _open_asked(self) -> None:
-        """Open the run that was asked for at the start, as soon as there is a file that has it."""
-        if self._reader is None or self._run is None:
-            return
-        name, self._run = self._run, None
+        """Open the run that was asked for at the start, as soon as there is a file that may have it."""
+        if self._reader is not None and self._run is not None:
+            name, self._run = self._run, None
+            await self._open_named(self._reader, name)
+
+    async def _open_named(self, reader: Reader, name: str) -> None:
         try:
-            self.open_run(await self._reader.resolve(name), follow=name == "latest")
+            self.open_run(await reader.resolve(name), follow=name == "latest")
         except StoreError as error:
             self.notify(clean(str(error)), severity="error", markup=False, timeout=10)
 
