@@ -8,14 +8,12 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from store.errors import FileBusy, FileError, FileForeign, FileMissing, FileNewer, FileOlder
-from store.mount import ANY_DISK, mount_of
 from store.state import Call, Edge, EdgeKey, Node, Run, Step, Totals
 
 APPLICATION_ID = 0x74726565
@@ -52,6 +50,8 @@ def connect_writer(path: Path, older: bool = False) -> sqlite3.Connection:
     WAL with synchronous=FULL: a commit that returned survives a power cut, at a factor of 1.2 for batches of 1,000.
     `older`: also a file of an older version, which is left as it is. Raises FileError and its kinds.
     """
+    from store.mount import ANY_DISK, mount_of
+
     if not path.parent.is_dir():
         raise FileMissing(f"{path}: there is no folder {path.parent}; make it, or name another file with --db")
     mount = mount_of(path)
@@ -140,6 +140,8 @@ def _check(connection: sqlite3.Connection, path: Path, older: bool = False) -> b
 
 def _claim(connection: sqlite3.Connection, path: Path, older: bool) -> None:
     """Make an empty file ours, whole or not at all."""
+    from importlib.resources import files
+
     if _check(connection, path, older):
         return
     connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # so that `treetop prune` can give pages back

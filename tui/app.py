@@ -1,6 +1,7 @@
 """The application: opens the file, sees to it that it is fed, pushes the screens."""
 
 import asyncio
+import gc
 import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -16,6 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.theme import Theme
 
 from store.errors import FileError, FileMissing, FileOlder, FileReplaced, StoreError
 from store.lease import holder
@@ -77,6 +79,8 @@ class Treetop(App[None]):
         ascii_only: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        # Before Textual begins: to change from another theme to ours would parse all styles twice.
+        self.set_reactive(App.theme, LIGHT.name if light else DARK.name)
         super().__init__()
         self.path = path
         self.url = url
@@ -92,9 +96,10 @@ class Treetop(App[None]):
         """What is wrong with the file."""
         self._filters: list[LineFilter] = [ControlFilter(), *([AsciiFilter()] if ascii_only else [])]
         self._mouse = True
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        self.theme = LIGHT.name if light else DARK.name
+
+    @property
+    def available_themes(self) -> dict[str, Theme]:
+        return {**super().available_themes, DARK.name: DARK, LIGHT.name: LIGHT}
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return DEFAULT_VARIABLES
@@ -102,23 +107,39 @@ class Treetop(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), *self._filters]
 
-    def on_mount(self) -> None:
+    async def on_load(self) -> None:
+        """Open the file before the terminal is taken, so that the first picture has what is in it."""
+        reader = Reader(self.path)
+        with suppress(FileError):  # of what is wrong, `_watch_file` tells
+            self._reader = await reader.__aenter__()
+
+    def get_default_screen(self) -> RunsScreen:
+        return self._list_of_runs()
+
+    async def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
             loop.add_signal_handler(number, partial(self.exit, return_code=128 + number))
         if not self.is_headless:
             watch_terminal(partial(self._terminal_is_gone, loop))
-        self.push_screen(self._list_of_runs())
+        await self._open_asked()
+        self.call_after_refresh(self._drawn)
+
+    def _drawn(self) -> None:
+        """There is something to look at: now for all that takes processors away from drawing it."""
         if self._ingester is not None:
             self._feed_file(self._ingester)
         self._watch_file()
+        self._warm_up()
 
     def _terminal_is_gone(self, loop: asyncio.AbstractEventLoop) -> None:
         with suppress(RuntimeError):  # it has ended already
             loop.call_soon_threadsafe(partial(self.exit, return_code=GONE))
 
     def _list_of_runs(self) -> RunsScreen:
-        return RunsScreen(self.glyphs, self.clock, self.path, self._no_run_yet, _delete, _mark)
+        screen = RunsScreen(self.glyphs, self.clock, self.path, self._no_run_yet, _delete, _mark)
+        screen.news(self._reader)
+        return screen
 
     @property
     def _no_run_yet(self) -> str:
@@ -143,10 +164,9 @@ class Treetop(App[None]):
     @work
     async def _watch_file(self) -> None:
         """Open the file as soon as it is there, then tell the screens whenever it changes."""
-        reader = Reader(self.path)
         while self._reader is None:
             try:
-                self._reader = await reader.__aenter__()
+                self._reader = await Reader(self.path).__aenter__()
             except FileMissing:
                 self._explain(self._no_run_yet)
                 await asyncio.sleep(0.05)
@@ -154,9 +174,8 @@ class Treetop(App[None]):
                 self._explain(await asyncio.to_thread(self._wait_for_it, error))
                 await self._show_status()
                 await asyncio.sleep(0.25)
-        if self._run is not None:
-            await self._open_named(reader, self._run)
-        self.call_after_refresh(self._warm_up)
+        reader = self._reader
+        await self._open_asked()
         self.set_interval(1.0, self._show_status)
         await self._show_status()
         while True:
@@ -182,9 +201,13 @@ class Treetop(App[None]):
             + (f"\n\n{other} stores events into it: if that is an older treetop, stop it." if other else "")
         )
 
+    @work
     async def _warm_up(self) -> None:
-        """Import what the next key will need, now that there is something to look at."""
+        """Import what the next key will need."""
         await asyncio.to_thread(import_module, "tui.screens.run")
+        if not gc.isenabled():  # `cli` disabled it
+            gc.freeze()
+            gc.enable()
 
     async def _reopen(self, reader: Reader) -> None:
         """Show the file that is at our path now, as soon as there is one. Nothing of the old one means anything in it."""
@@ -229,6 +252,12 @@ class Treetop(App[None]):
 
     # Runs
 
+    async def _open_asked(self) -> None:
+        """Open the run that was asked for at the start, as soon as there is a file that may have it."""
+        if self._reader is not None and self._run is not None:
+            name, self._run = self._run, None
+            await self._open_named(self._reader, name)
+
     async def _open_named(self, reader: Reader, name: str) -> None:
         try:
             self.open_run(await reader.resolve(name), follow=name == "latest")
@@ -237,7 +266,7 @@ class Treetop(App[None]):
 
     def open_run(self, run_id: str, follow: bool = False) -> None:
         """Show a run on top of the list, instead of the one that is shown."""
-        while len(self.screen_stack) > 2:
+        while len(self.screen_stack) > 1:
             self.pop_screen()
         from tui.screens.run import RunScreen
 
@@ -261,7 +290,7 @@ class Treetop(App[None]):
             self.notify("No run is live at the moment.", markup=False)
 
     def action_runs(self) -> None:
-        while len(self.screen_stack) > 2:
+        while len(self.screen_stack) > 1:
             self.pop_screen()
 
     def action_problems(self) -> None:
@@ -288,7 +317,7 @@ class Treetop(App[None]):
     def _go_back(self) -> bool:
         if isinstance(self.screen, FedScreen) and self.screen.back():
             return True
-        if len(self.screen_stack) > 2:
+        if len(self.screen_stack) > 1:
             self.pop_screen()
             return True
         return False

@@ -1,5 +1,6 @@
 """The command line: arguments to objects. Imports what a command needs when it runs, so that `--help` is quick."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -120,10 +121,14 @@ def treetop(
         if no_ingest:
             raise
         run = LATEST if reload else run
-    from tui.app import Treetop
+    gc.disable()  # what is made up to the first picture stays; the application enables it when that is drawn
+    try:
+        from tui.app import Treetop
 
-    app = Treetop(db, url, stream, run, ingest=not no_ingest, light=light, ascii_only=_ascii_only(ascii_only))
-    app.run()
+        app = Treetop(db, url, stream, run, ingest=not no_ingest, light=light, ascii_only=_ascii_only(ascii_only))
+        app.run()
+    finally:
+        gc.enable()
     sys.exit(app.return_code)
 
 

@@ -73,7 +73,7 @@ def table(figures: Iterable[Figure]) -> str:
     rows: dict[tuple[str, str, str, str], dict[int, Figure]] = {}
     for figure in figures:
         rows.setdefault((figure.what, figure.of, figure.where, figure.unit), {})[figure.size] = figure
-    sizes = sorted({size for row in rows.values() for size in row if size})
+    sizes = sorted({size for row in rows.values() for size in row if size}) or [0]
     titles = ["what", "of", "where", *(_size(size) for size in sizes), "unit", "note"]
     lines = [titles]
     for (what, of, where, unit), row in rows.items():
@@ -92,6 +92,8 @@ def table(figures: Iterable[Figure]) -> str:
 
 
 def _size(size: int) -> str:
+    if size == 0:
+        return ""
     return f"{size // 1000}k" if size >= 1000 and size % 1000 == 0 else str(size)
 
 

@@ -35,6 +35,7 @@ ASKS_SYNC, HAS_SYNC = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
 NOT_OURS = (
     *("SQLITE_DB_PATH", "REDIS_URL", "EVENT_STREAM", "RELOAD_LATEST_SESSION"),
     *("NO_COLOR", "COLUMNS", "LINES", "TEXTUAL", "TEXTUAL_DEBUG"),
+    "PYTHONDONTWRITEBYTECODE",  # what is installed is compiled: Textual, and so should we be
 )
 
 

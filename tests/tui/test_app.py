@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from textual.binding import Binding
 from textual.command import CommandPalette
 from textual.dom import DOMNode
+from textual.widgets import Input
 
 from store.writer import Writer
 from tests.tui.stage import LIVE, Clock, Feed, Hands, lines, sees, shown, strips, treetop, until, watching
@@ -307,31 +308,66 @@ class TestStarting:
         assert "several runs begin with 'run-': run-1, run-2" in str(done.exception)
 
 
-class TestQuickness:
-    """The first screen loads nothing that it does not need."""
-
-    @staticmethod
-    def loaded(code: str) -> set[str]:
-        unwanted = "{'redis', 'networkx', 'store.writer', 'store.ingest', 'store.simulator'}"
-        program = f"import sys\n{code}\nprint(*({unwanted} & set(sys.modules)))"
-        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=os.environ)
-        return set(done.stdout.split())
-
-    def test_importing_the_application(self) -> None:
-        assert self.loaded("import tui.app") == set()
-
-    def test_the_first_paint_of_the_list_of_runs(self, path: Path) -> None:
-        code = """
+FIRST_PICTURE = """
+import gc, sys
+gc.disable()  # as `treetop` does
 import asyncio
 from pathlib import Path
 from tui.app import Treetop
+
+class Watched(Treetop):
+    first = None
+    def _display(self, screen, renderable):
+        super()._display(screen, renderable)
+        if self.first is None and renderable is not None and not self._batch_count:
+            strips = self.screen._compositor.render_strips()
+            self.first = "".join(strip.text for strip in strips), set(sys.modules)
+
 async def main():
-    app = Treetop(Path("treetop.db"), "redis://nowhere", "events", ingest=False)
+    app = Watched(Path("treetop.db"), "redis://nowhere", "events", ingest=False)
     async with app.run_test() as pilot:
-        while "mystery" not in app.export_screenshot():
+        while app.first is None or not gc.isenabled():
             await pilot.pause(0.01)
-asyncio.run(main())"""
-        assert self.loaded(code) == set()
+    return app.first
+
+picture, modules = asyncio.run(main())
+"""
+
+
+class TestQuickness:
+    """The first picture comes with the runs, and nothing is loaded or made before it that it does not need."""
+
+    @staticmethod
+    def said(code: str) -> set[str]:
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+        return set(done.stdout.split())
+
+    @pytest.mark.parametrize(
+        "code", ["import sys, tui.cli, tui.app; print(*sys.modules)", FIRST_PICTURE + "print(*modules)"]
+    )
+    def test_importing_the_application_and_showing_the_runs(self, path: Path, code: str) -> None:
+        unwanted = {"redis", "networkx", "store.writer", "store.ingest", "store.simulator", "store.mount", "store.view"}
+        unwanted |= {"tui.screens.run", "tui.screens.confirm", "importlib.resources", "json"}
+        loaded = self.said(code)
+        assert "tui.screens.runs" in loaded
+        assert not loaded & unwanted
+
+    def test_the_first_picture_has_the_runs(self, path: Path) -> None:
+        assert "mystery" in self.said(FIRST_PICTURE + "print(picture)")
+
+    def test_the_screen_of_a_run_is_loaded_after_the_first_picture(self, path: Path) -> None:
+        assert "tui.screens.run" in self.said(FIRST_PICTURE + "print(*sys.modules)")
+
+    async def test_a_box_that_nobody_asked_for_is_not_made(self, path: Path, clock: Clock) -> None:
+        app = treetop(path, clock)
+        async with watching(app, 80, 24) as pilot:
+            assert not app.screen.query(Input)
+            await pilot.press("backslash")
+            assert app.focused is app.screen.query_one(Input)
+
+    def test_what_stays_for_good_is_not_looked_through_for_garbage(self, path: Path) -> None:
+        (frozen,) = self.said(FIRST_PICTURE + "print(gc.get_freeze_count())")
+        assert int(frozen) > 10_000
 
 
 async def test_the_footer_is_where_the_eye_expects_it(path: Path, clock: Clock) -> None:

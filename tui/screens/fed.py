@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from textual import events, on, work
+from textual._styles_cache import StylesCache
 from textual.message import Message
 from textual.screen import Screen
-from textual.widget import Widget
 
 from store.errors import StoreError
 from store.reader import Reader
@@ -43,7 +43,6 @@ class FedScreen(Screen[None]):
         self._news = asyncio.Event()
         self._urgent = asyncio.Event()
         self._reading = False
-        self._drawn_by: list[Widget] = []
 
     async def read(self, reader: Reader) -> None:
         """Show what the file holds now."""
@@ -81,8 +80,8 @@ class FedScreen(Screen[None]):
         """Tell the user what is wrong."""
         self.notify(clean(str(error)), severity="error", markup=False, timeout=10)
 
-    def on_mount(self) -> None:
-        self._drawn_by = list(self.query(Widget))
+    @on(events.Mount)
+    def _begin(self) -> None:
         self.set_interval(1.0, self._ticked)
         self._feed()
 
@@ -107,9 +106,11 @@ class FedScreen(Screen[None]):
 
     @on(events.Unmount)
     def _forget(self) -> None:
-        """Let go of the lines that were drawn: Textual remembers a thousand widgets' caches of them after their end."""
-        for widget in self._drawn_by:
-            widget._styles_cache.clear()
+        """Let go of the lines that were drawn: Textual remembers a thousand widgets' caches of them after their end.
+
+        https://github.com/Textualize/textual/issues/6665; there is nothing in that cache that is not worked out at once.
+        """
+        StylesCache.get_inner_outer.cache_clear()
 
     async def _rest(self, seconds: float) -> None:
         """Wait, unless the user wants something."""

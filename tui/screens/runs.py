@@ -20,7 +20,6 @@ from store.record import RunRow
 from tui import format as fmt
 from tui.models import summary
 from tui.models.run_detail import run_lines
-from tui.screens.confirm import Confirm
 from tui.screens.fed import FedScreen
 from tui.text import clean
 from tui.theme import Glyphs
@@ -51,12 +50,12 @@ class RunsScreen(FedScreen):
     """Every run, newest first, live ones on top and moving. Opens one by `Opened`."""
 
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012 - as Textual declares it
-    CSS = """
+    DEFAULT_CSS = """
     RunsScreen > #preview { height: 11; border-top: solid $border-blurred; }
     RunsScreen.-short > #preview { display: none; }
     RunsScreen > #preview:focus { border-top: solid $border; }
-    RunsScreen > Input { display: none; height: 1; border: none; padding: 0 1; background: $panel; }
-    RunsScreen > Input.-open { display: block; }
+    RunsScreen > #filter { display: none; height: 1; border: none; padding: 0 1; background: $panel; }
+    RunsScreen > #filter.-open { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("backslash,slash", "filter", "Filter", id="runs.filter", tooltip="Show only runs that hold some words"),
@@ -89,6 +88,7 @@ class RunsScreen(FedScreen):
         self._delete = delete
         self._mark = mark
         self._rows: dict[int, RunRow] = {}
+        self._box: Input | None = None
 
     def explain(self, hint: str) -> None:
         """Say why nothing is shown yet."""
@@ -99,18 +99,19 @@ class RunsScreen(FedScreen):
     def compose(self) -> ComposeResult:
         runs = RunList(self.glyphs, self.clock, id="runs")
         yield Title()
-        yield Input(placeholder="words that goal, id or status must hold", id="filter", select_on_focus=False)
         yield RunListTitles(runs, self.glyphs)
         yield runs
         yield TextPane(id="preview")
         yield StatusBar(self.glyphs)
         yield KeyLine()
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         self._list, self._titles = self.query_one(RunList), self.query_one(RunListTitles)
-        self._title, self._about, self._box = self.query_one(Title), self.query_one(TextPane), self.query_one(Input)
+        self._title, self._about = self.query_one(Title), self.query_one(TextPane)
         self.query_one(StatusBar).file = str(self._path)
         self._list.focus()
+        if self.reader is not None:
+            await self.read(self.reader)
 
     async def read(self, reader: Reader) -> None:
         known = max((row.last_seq for row in self._rows.values()), default=0)
@@ -149,13 +150,17 @@ class RunsScreen(FedScreen):
 
     # Filter and sort
 
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
+        if self._box is None:  # made when it is needed: its styles take long to parse
+            self._box = Input(placeholder="words that goal, id or status must hold", id="filter", select_on_focus=False)
+            await self.mount(self._box, before=self._titles)
         self._box.add_class("-open")
         self._box.focus()
 
     def action_unfilter(self) -> None:
-        self._box.remove_class("-open")
-        self._box.value = ""
+        if self._box is not None:
+            self._box.remove_class("-open")
+            self._box.value = ""
         self._list.focus()
 
     @on(Input.Changed)
@@ -189,6 +194,8 @@ class RunsScreen(FedScreen):
         self.news(self.reader)
 
     def action_delete(self) -> None:
+        from tui.screens.confirm import Confirm
+
         row = self._list.selected
         if row is None:
             return

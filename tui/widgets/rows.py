@@ -13,30 +13,24 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.models.columns import Cell, pad
-from tui.theme import ROLE_CLASSES, ROLE_CSS, Glyphs
+from tui.theme import Glyphs
+from tui.widgets.inked import Inked
 
 
-class Rows(ScrollView, can_focus=True):
+class Rows(Inked, can_focus=True):
     """A virtual list with a cursor. Subclasses give `count` and `row`."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"rows--cursor", "rows--hover", *ROLE_CLASSES}
-    DEFAULT_CSS = (
-        """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"rows--cursor", "rows--hover"}
+    DEFAULT_CSS = """
     Rows {
-        background: $background;
-        overflow-x: hidden;
-        scrollbar-size-vertical: 1;
         & > .rows--cursor { background: $row-cursor-blurred; }
         & > .rows--hover { background: $row-cursor-blurred; }
         &:focus > .rows--cursor { background: $row-cursor; text-style: bold; }
-        """
-        + ROLE_CSS
-        + "}"
-    )
+    }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "move(1)", "Down", id="row.down", show=False, tooltip="One row down"),
         Binding("up,k", "move(-1)", "Up", id="row.up", show=False, tooltip="One row up"),

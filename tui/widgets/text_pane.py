@@ -7,28 +7,16 @@ from rich.segment import Segment
 from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.models.columns import Cell
 from tui.models.lines import Line, wrap
-from tui.theme import ROLE_CLASSES, ROLE_CSS
+from tui.widgets.inked import Inked
 
 
-class TextPane(ScrollView, can_focus=True):
+class TextPane(Inked, can_focus=True):
     """Shows lines. The place in a text is kept when the same text comes again, longer."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = ROLE_CLASSES
-    DEFAULT_CSS = (
-        """
-    TextPane {
-        background: $background;
-        overflow-x: hidden;
-        scrollbar-size-vertical: 1;
-        """
-        + ROLE_CSS
-        + "}"
-    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "scroll(1)", "Down", id="text.down", show=False, tooltip="One line down"),
         Binding("up,k", "scroll(-1)", "Up", id="text.up", show=False, tooltip="One line up"),
