@@ -202,9 +202,14 @@ class Hands(Pilot[Any]):
         """Wait until every widget has heard what was said to it, and the screen shows it."""
         for _ in range(HOPS):
             await self._wait_for_screen()
-        drawn = asyncio.Event()
-        if self.app.is_running and self.app.screen.call_after_refresh(drawn.set):
-            await asyncio.wait_for(drawn.wait(), PATIENCE)
+        drawn, screen = asyncio.Event(), self.app.screen if self.app.is_running else None
+        if screen is not None and screen.call_after_refresh(drawn.set):
+            async with asyncio.timeout(PATIENCE):
+                while not drawn.is_set() and self.app.is_running:
+                    if self.app.screen is not screen:  # which was left meanwhile, and may never be drawn again
+                        await self.settle()
+                        break
+                    await asyncio.sleep(0)
 
 
 async def no_matter(*_: float) -> None:
