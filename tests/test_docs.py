@@ -52,7 +52,30 @@ def test_every_option_in_a_table_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["F", "f", "b", "v", "e", "a", "1", "exclamation_mark", "m", "d", "S", "C", "u", "O", "p", "P", "J"]
+    "key",
+    [
+        "slash",
+        "n",
+        "N",
+        "backslash",
+        "F",
+        "f",
+        "b",
+        "v",
+        "e",
+        "a",
+        "1",
+        "exclamation_mark",
+        "m",
+        "d",
+        "S",
+        "C",
+        "u",
+        "O",
+        "p",
+        "P",
+        "J",
+    ],
 )
 def test_every_key_of_the_tour_is_bound(key: str) -> None:
     bound = {

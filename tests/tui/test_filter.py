@@ -91,12 +91,6 @@ class TestTyping:
             await pilot.press("home", "x")
             assert typed(app).value == "xq1[]{} L"
 
-    async def test_a_slash_does_as_well(self, book: Path, clock: Clock) -> None:
-        app = treetop(book, clock)
-        async with watching(app, 140, 40) as pilot:
-            await opened(pilot, "slash")
-            await until(pilot, lambda: focused(app) == "filter")
-
     async def test_it_says_what_can_be_typed(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)
         async with watching(app, 140, 40) as pilot:

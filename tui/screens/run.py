@@ -28,6 +28,7 @@ from tui.models.event_filter import PLACEHOLDER, parse_match
 from tui.screens.event_list import EventList, Scope
 from tui.screens.find import Finder
 from tui.screens.inspection import Inspection
+from tui.screens.search import Search
 from tui.screens.travel_screen import TravelScreen
 from tui.text import clean
 from tui.theme import Glyphs
@@ -41,6 +42,12 @@ from tui.widgets.text_pane import TextPane
 from tui.widgets.timeline import Timeline
 
 PANES = ("tree", "timeline", "inspector")
+
+SEARCHED = "words of a node's goal, name or id; Enter, n: next, N: previous, Esc: end"
+"""What can be typed to search the tree, and how it goes on."""
+
+LONGEST = 200
+"""Letters of a search."""
 
 SOON = 0.06
 """Seconds to wait for all that is known of a node before what is at hand is shown: nothing flickers then."""
@@ -83,7 +90,10 @@ class RunScreen(TravelScreen):
         Binding("f", "follow", "Follow", id="run.follow", tooltip="Stay with what is being worked on, on or off"),
         Binding("b", "scope", "Breadth", id="run.scope", tooltip="Timeline of the node, of all beneath it, or of the run"),
         Binding("v", "raw", "Raw", id="run.raw", tooltip="The event as JSON, or by its kind"),
-        Binding("backslash,slash", "filter", "Filter", id="run.filter", show=False, tooltip="Only events that match"),
+        Binding("slash", "search", "Search", id="run.search", tooltip="Search the tree by goals, names and ids"),
+        Binding("n", "hit(1)", "Next hit", id="run.hit", show=False, tooltip="To the next node that the search found"),
+        Binding("N", "hit(-1)", "Hit before", id="run.hit-before", show=False, tooltip="To the one before"),
+        Binding("backslash", "filter", "Filter", id="run.filter", show=False, tooltip="Only events that match"),
         Binding("a", "next_active", "Next active", id="find.active", show=False, tooltip="To the next node at work"),
         Binding(
             "e", "error(1)", "Next error", id="find.error", show=False, tooltip="To the next error, in the tree or in time"
@@ -138,6 +148,7 @@ class RunScreen(TravelScreen):
                 yield Timeline(self.glyphs, id="timeline")
                 yield TextPane(id="inspector")
         yield Playbar(self.glyphs)
+        yield Input(placeholder=SEARCHED, id="search", max_length=LONGEST, select_on_focus=False)
         yield Input(placeholder=PLACEHOLDER, id="filter")
         yield Input(placeholder=seek.UNDERSTOOD, id="seek", select_on_focus=False)
         yield StatusBar(self.glyphs)
@@ -149,6 +160,7 @@ class RunScreen(TravelScreen):
         self._inspector = self.query_one(TextPane)
         self._header = self.query_one(RunHeader)
         self._playbar = self.query_one(Playbar)
+        self._search_box = self.query_one("#search", Input)
         for pane, title in ((self._tree, "2 Tree"), (self._timeline, "3 Timeline"), (self._inspector, "4 Inspector")):
             self._title(pane, title)
         self.set_focus(self._tree)  # at once: keys may be waiting already
@@ -168,6 +180,7 @@ class RunScreen(TravelScreen):
                 view = View(reader, self.run_id)
                 self._events = EventList(view, self._timeline, self._tree)
                 self._finder = Finder(view, self._tree)
+                self._search = Search(view, self._tree)
                 self._inspection = Inspection(view, self.glyphs)
                 await self._open(view)
                 self._view = view
@@ -186,6 +199,7 @@ class RunScreen(TravelScreen):
         was = self._tree.selected_node or self._node
         self._tree.load(await view.open())
         self._events.forget()
+        self._search.forget()
         self._seen = ()
         self._travel.axis = None
         again = await view.numbers([was.node_id]) if was is not None else []
@@ -203,6 +217,8 @@ class RunScreen(TravelScreen):
                 self._travel.go(view.end)
             placed = await view.look()
         self._tree.place(placed.parents, placed.moves, view.horizon)
+        if placed.moves:
+            self._search.forget()
         lit = await self._follow_on(view)
         nodes = await view.nodes(self._tree.wanted())
         now = self._now()
@@ -273,7 +289,11 @@ class RunScreen(TravelScreen):
         self._header.run, self._header.now = run, now
         self._header.place = "deleted" if self._deleted else place
         self._header.gaps = self._view.row.gaps
-        self._title(self._tree, f"2 Tree: {fmt.counted(run.nodes, 'node')}{self._tree.narrowed}{self._tree.crumbs}")
+        self._name_tree(run)
+
+    def _name_tree(self, run: Run) -> None:
+        tree = self._tree
+        self._title(tree, f"2 Tree: {fmt.counted(run.nodes, 'node')}{tree.narrowed}{self._search.said}{tree.crumbs}")
 
     def _title(self, pane: Widget, title: str) -> None:
         """Name a pane. To set a title draws all of the pane again, so only where it is another one."""
@@ -415,15 +435,12 @@ class RunScreen(TravelScreen):
     def back(self) -> bool:
         """One level back within this screen; False when there is none."""
         focused = self.focused.id if self.focused is not None else None
-        if focused in ("filter", "seek"):
-            box = self.query_one(f"#{focused}", Input)
-            box.value = ""
-            box.remove_class("-open")
+        over = {"timeline": "filter", "tree": "search"}.get(focused or "")
+        if focused in ("filter", "seek", "search"):
+            self._close(focused)
             self.answered(focused)
-        elif self.query_one("#filter", Input).value and focused == "timeline":
-            box = self.query_one("#filter", Input)
-            box.value = ""
-            box.remove_class("-open")
+        elif over is not None and self.query_one(f"#{over}", Input).value:
+            self._close(over)
         elif focused == "inspector":
             self.action_pane("timeline" if self._about == "event" else "tree")
         elif focused == "timeline":
@@ -433,6 +450,12 @@ class RunScreen(TravelScreen):
         else:
             return False
         return True
+
+    def _close(self, name: str) -> None:
+        """Forget what was typed into the input of this name."""
+        box = self.query_one(f"#{name}", Input)
+        box.value = ""
+        box.remove_class("-open")
 
     def action_follow(self) -> None:
         if self._view is None:
@@ -489,6 +512,51 @@ class RunScreen(TravelScreen):
         found = await (file.failed(here, step) if what == "failed" else file.alike(here, step))
         if found is not None:
             self.go(found)
+
+    # Searching the tree
+
+    def action_search(self) -> None:
+        self.ask("search")
+
+    @on(Input.Changed, "#search")
+    def _search_typed(self, event: Input.Changed) -> None:
+        self.find(partial(self._look_for, event.value))
+
+    async def _look_for(self, text: str) -> None:
+        if text == self._search_box.value and self._view is not None:  # nothing more was typed meanwhile
+            await self._search.look(text)
+            self._name_tree(self._view.run)
+
+    @on(Input.Submitted, "#search")
+    def _search_done(self, event: Input.Submitted) -> None:
+        event.input.set_class(bool(event.value.strip()), "-open")
+        self.answered("search")
+        if event.value.strip():
+            self.action_hit(1)
+
+    def action_hit(self, step: int) -> None:
+        """To the next node that is searched for; to where one says which, where none is."""
+        if self._search_box.value.strip():
+            self.find(partial(self._next_hit, step))
+        else:
+            self.ask("search")
+
+    async def _next_hit(self, step: int) -> None:
+        assert self._view is not None
+        text = self._search_box.value
+        await self._search.look(text)
+        found = self._search.next(step)
+        self._select(found)
+        self._name_tree(self._view.run)
+        if found is None and text.strip():
+            of = (
+                " in this part of the tree"
+                if self._tree.root is not None
+                else " at this moment"
+                if self._travel.active
+                else ""
+            )
+            self.notify(f"No node{of} is called {clean(text, 80)!r}.", markup=False)
 
     # In time travel
 

@@ -1,0 +1,57 @@
+"""Searching the tree: which nodes are called by some words, and which of them comes next. Reads their names only."""
+
+from store.view import View
+from tui.widgets.node_tree import NodeTree
+
+
+class Search:
+    """Finds nodes by what they are called, in the order of the tree, as far as they are in view and born by then."""
+
+    def __init__(self, view: View, tree: NodeTree) -> None:
+        self._view = view
+        self._tree = tree
+        self._words: tuple[str, ...] = ()
+        self._known: tuple[object, ...] = ()
+        """For which words, and for how much of the run, nodes were looked for last."""
+        self._hits: frozenset[int] = frozenset()
+        """The keys of the nodes that were found then, those that are not born yet included."""
+        self._ordered: tuple[object, ...] = ()
+        self._places: dict[int, int] = {}
+        """Which of those to be seen each is, counted from 1."""
+
+    def forget(self) -> None:
+        """The run was read anew, or nodes went elsewhere in its tree."""
+        self._known = self._ordered = ()
+
+    async def look(self, text: str) -> None:
+        """Look for the nodes that these words are in. Costs nothing while the file has no news of the run."""
+        view, words = self._view, tuple(text.split())
+        known = (words, view.row.generation, view.row.run.events)
+        if known != self._known:
+            keys = await view.file.called(words) if words else []
+            self._words, self._known, self._hits = words, known, frozenset(keys)
+
+    def next(self, step: int) -> int | None:
+        """The next of them after the node under the cursor, or the one before, going round at the end; None for none."""
+        places = self._placed()
+        return next((node for node in self._tree.following(step) if node in places), None) if places else None
+
+    @property
+    def said(self) -> str:
+        """How many there are and which of them is under the cursor, to be added to a title; empty without a search."""
+        if not self._words or not self._known:
+            return ""
+        places = self._placed()
+        if not places:
+            return ", none matches"
+        place, matching = self._tree.selected, f"{len(places):,} that match{'' if len(places) > 1 else 'es'}"
+        return f", {places[place]:,} of {matching}" if place in places else f", {matching}"
+
+    def _placed(self) -> dict[int, int]:
+        tree, hits, keys = self._tree, self._hits, self._view.shape.keys
+        ordered = (self._known, tree.horizon, tree.root)
+        if ordered != self._ordered:
+            found = (node for node in tree.in_order() if keys[node] in hits) if hits else ()
+            self._places = {node: place for place, node in enumerate(found, 1)}
+            self._ordered = ordered
+        return self._places
