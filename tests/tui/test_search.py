@@ -10,7 +10,7 @@ from textual.widgets import Input
 from store.writer import Writer
 from tests.recorder import Recorder
 from tests.tui.run_stage import focused, found, opened, selected, tree
-from tests.tui.stage import LIVE, Clock, Feed, line_with, sees, shown, treetop, until, watching
+from tests.tui.stage import LIVE, Clock, Feed, line_with, lines, sees, shown, treetop, until, watching
 from tests.tui.test_travel import gone, seek
 from tui.app import Treetop
 from tui.screens.runs import RunsScreen
@@ -110,6 +110,9 @@ class TestWords:
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "slash", *"q/nN\\?1 t")
             assert typed(app).value == "q/nN\\?1 t"
+            assert "/ Search" not in lines(app)[-1]
+            await pilot.press("escape")
+            await until(pilot, lambda: "/ Search" in lines(app)[-1])
 
 
 class TestGoing:

@@ -515,6 +515,12 @@ class RunScreen(TravelScreen):
 
     # Searching the tree
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While something is typed, `/` is a letter."""
+        if action == "search" and isinstance(self.focused, Input):
+            return False
+        return super().check_action(action, parameters)
+
     def action_search(self) -> None:
         self.ask("search")
 

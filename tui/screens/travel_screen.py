@@ -241,10 +241,11 @@ class TravelScreen(FedScreen):
             said = f"{event.value!r} is no place in a run: {error}" if event.value.strip() else str(error)
             self.notify(clean(said), severity="error", markup=False, timeout=4)
             return
-        await self._try(partial(self._travel.measure, view))
-        if self._travel.axis is not None:
-            here = view.end if self._travel.position is None else self._travel.position
-            self.leap(seek.resolve(target, self._travel.axis, here))
         event.input.value = ""
         event.input.remove_class("-open")
         self.answered("seek")
+        await self._try(partial(self._leap_to, view, target))
+
+    async def _leap_to(self, view: View, target: seek.Target) -> None:
+        here = view.end if self._travel.position is None else self._travel.position
+        self.leap(await self._travel.place(view, target, here))
