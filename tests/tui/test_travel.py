@@ -16,7 +16,7 @@ from store.state import Node, RunState, empty
 from store.writer import Writer, delete_run
 from tests.recorder import Recorder
 from tests.tables import events_of, store
-from tests.tui.run_stage import focused, inspector, opened, selected, timeline, tree
+from tests.tui.run_stage import focused, inspector, opened, position, selected, timeline, tree
 from tests.tui.stage import (
     LIVE,
     OPEN,
@@ -187,6 +187,25 @@ class TestKeys:
             await pilot.press("t")
             await sees(pilot, "PAST", "PAUSED", "event 45 of 45")
             assert travelling(app)
+
+    async def test_t_in_the_timeline_begins_at_the_event_under_the_cursor(self, book: Path, clock: Clock) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 170, 40) as pilot:
+            await opened(pilot, "G", "3", "g", "j", "j")
+            await until(pilot, lambda: (position(app) or 0) > 3)
+            wanted = position(app) or 0
+            await pilot.press("t")
+            await gone(pilot, wanted)
+            await until(pilot, lambda: is_shown(app, wanted) and position(app) == wanted)
+            assert focused(app) == "timeline"
+            await pilot.press("t")
+            await until(pilot, lambda: not travelling(app))
+
+    async def test_and_in_the_tree_at_the_end_wherever_the_timeline_is(self, book: Path, clock: Clock) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "3", "g", "2", "t")
+            await gone(pilot, 45)
 
     @pytest.mark.parametrize("key", ["t", "L", "escape"])
     async def test_and_there_are_ways_back(self, book: Path, clock: Clock, key: str) -> None:

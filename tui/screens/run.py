@@ -571,6 +571,12 @@ class RunScreen(TravelScreen):
         selected = self._tree.selected
         return None if self._view is None or selected is None else self._view.shape.keys[selected]
 
+    @property
+    def pointed_at(self) -> int | None:
+        """In the timeline, that of the event under the cursor."""
+        event = self._timeline.selected if self.focused is self._timeline else None
+        return None if event is None else event.position
+
     def entering(self) -> None:
         self._follow = True  # until the user moves
         self._scope_before = self._events.scope
