@@ -48,6 +48,8 @@ class Timeline(Rows):
         self._start = 0.0
         self.following = True
         """The cursor stays on the newest event while events arrive."""
+        self.hint = ""
+        """Said beside that there are no events."""
 
     @property
     def count(self) -> int:
@@ -121,7 +123,7 @@ class Timeline(Rows):
         return page[place] if place < len(page) else None
 
     def empty(self) -> str:
-        return "no events"
+        return f"no events\n{self.hint}"
 
     def row(self, index: int, width: int) -> Iterable[Cell]:
         stored = self._event(index)
