@@ -33,7 +33,7 @@ class TravelScreen(FedScreen):
             "travel",
             "Time travel",
             id="run.travel",
-            tooltip="To how it was at the event under the cursor, or to now",
+            tooltip="Into the past, from the timeline to its event; or back to now",
         ),
         Binding("space", "play", "Play", id="travel.play", priority=True, tooltip="Play the run, or pause"),
         Binding("right_square_bracket", "step(1)", "Event", key_display="[ ]", id="travel.step", tooltip="One event on"),
