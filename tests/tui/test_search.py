@@ -224,7 +224,7 @@ class TestMoments:
             await searched(pilot, "herbs", "enter")
             await sees(pilot, "2 Tree: 3 nodes, 1 of 1 that matches")
             await pilot.press("end")
-            await sees(pilot, "2 Tree: 7 nodes, 1 of 2 that match")
+            await sees(pilot, "2 Tree: 7 nodes, 2 that match")
             await pilot.press("home")
             await sees(pilot, "2 Tree: 1 node, none matches")
             await pilot.press("n")
