@@ -188,6 +188,16 @@ class TestKeys:
             await sees(pilot, "PAST", "PAUSED", "event 45 of 45")
             assert travelling(app)
 
+    async def test_the_timeline_is_at_its_end_then_also_where_it_was_of_the_run_before(
+        self, book: Path, clock: Clock
+    ) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 170, 40) as pilot:
+            await opened(pilot, "b", "b")
+            await sees(pilot, "Timeline of the run: 45 events")
+            await pilot.press("t")
+            await until(pilot, lambda: position(app) == 45)
+
     async def test_t_in_the_timeline_begins_at_the_event_under_the_cursor(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)
         async with watching(app, 170, 40) as pilot:

@@ -81,11 +81,11 @@ class Timeline(Rows):
         """There are so many of them now, `before` of which came before those that were there."""
         if before:
             self.forget()
-        if count == self._count and not before:
+        last = max(count - 1, 0)
+        if count == self._count and not before and not (self.following and self.cursor < last):
             return
         at = self.cursor - self.scroll_offset.y
         self._count = count
-        last = max(count - 1, 0)
         self.set_reactive(Rows.cursor, last if self.following else min(self.cursor + before, last))
         self.changed()
         if before and not self.following:
