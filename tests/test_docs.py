@@ -14,6 +14,7 @@ from tui.app import Treetop
 from tui.cli import treetop
 from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
+from tui.screens.search_screen import SearchScreen
 from tui.widgets.node_tree import NodeTree
 from tui.widgets.rows import Rows
 
@@ -80,7 +81,7 @@ def test_every_option_in_a_table_exists() -> None:
 def test_every_key_of_the_tour_is_bound(key: str) -> None:
     bound = {
         name
-        for owner in (Treetop, RunScreen, RunsScreen, NodeTree, Rows)
+        for owner in (Treetop, RunScreen, SearchScreen, RunsScreen, NodeTree, Rows)
         for binding in owner.BINDINGS
         if isinstance(binding, Binding)
         for name in binding.key.split(",")

@@ -24,6 +24,7 @@ from tui.screens.help import Help, bindings_of, key_names
 from tui.screens.problems import ProblemsScreen
 from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
+from tui.screens.search_screen import SearchScreen
 from tui.screens.travel_screen import TRAVELLING
 from tui.widgets.key_line import KeyLine
 from tui.widgets.node_tree import NodeTree
@@ -32,7 +33,18 @@ from tui.widgets.run_list import RunList
 from tui.widgets.text_pane import TextPane
 from tui.widgets.timeline import Timeline
 
-PLACES: list[type[DOMNode]] = [Treetop, RunsScreen, RunScreen, ProblemsScreen, Confirm, Help, Rows, NodeTree, TextPane]
+PLACES: list[type[DOMNode]] = [
+    Treetop,
+    RunsScreen,
+    RunScreen,
+    SearchScreen,
+    ProblemsScreen,
+    Confirm,
+    Help,
+    Rows,
+    NodeTree,
+    TextPane,
+]
 
 
 def bindings(place: type[DOMNode]) -> Iterator[Binding]:

@@ -29,7 +29,7 @@ from tui.screens.event_list import EventList, Scope
 from tui.screens.find import Finder
 from tui.screens.inspection import Inspection
 from tui.screens.search import Search
-from tui.screens.travel_screen import TravelScreen
+from tui.screens.search_screen import LONGEST, SEARCHED, SearchScreen
 from tui.text import clean
 from tui.theme import Glyphs
 from tui.widgets.key_line import KeyLine
@@ -43,17 +43,11 @@ from tui.widgets.timeline import Timeline
 
 PANES = ("tree", "timeline", "inspector")
 
-SEARCHED = "words of a node's goal, name or id; Enter, n: next, N: previous, Esc: end"
-"""What can be typed to search the tree, and how it goes on."""
-
-LONGEST = 200
-"""Letters of a search."""
-
 SOON = 0.06
 """Seconds to wait for all that is known of a node before what is at hand is shown: nothing flickers then."""
 
 
-class RunScreen(TravelScreen):
+class RunScreen(SearchScreen):
     """Shows a run, live or stored, now or then, from the file alone."""
 
     VERTICAL_BREAKPOINTS = [(0, "-short"), (40, "-tall")]  # noqa: RUF012 - as Textual declares it
@@ -90,9 +84,6 @@ class RunScreen(TravelScreen):
         Binding("f", "follow", "Follow", id="run.follow", tooltip="Stay with what is being worked on, on or off"),
         Binding("b", "scope", "Breadth", id="run.scope", tooltip="Timeline of the node, of all beneath it, or of the run"),
         Binding("v", "raw", "Raw", id="run.raw", tooltip="The event as JSON, or by its kind"),
-        Binding("slash", "search", "Search", id="run.search", tooltip="Search the tree by goals, names and ids"),
-        Binding("n", "hit(1)", "Next hit", id="run.hit", show=False, tooltip="To the next node that the search found"),
-        Binding("N", "hit(-1)", "Hit before", id="run.hit-before", show=False, tooltip="To the one before"),
         Binding("backslash", "filter", "Filter", id="run.filter", show=False, tooltip="Only events that match"),
         Binding("a", "next_active", "Next active", id="find.active", show=False, tooltip="To the next node at work"),
         Binding(
@@ -160,7 +151,6 @@ class RunScreen(TravelScreen):
         self._inspector = self.query_one(TextPane)
         self._header = self.query_one(RunHeader)
         self._playbar = self.query_one(Playbar)
-        self._search_box = self.query_one("#search", Input)
         for pane, title in ((self._tree, "2 Tree"), (self._timeline, "3 Timeline"), (self._inspector, "4 Inspector")):
             self._title(pane, title)
         self.set_focus(self._tree)  # at once: keys may be waiting already
@@ -289,11 +279,12 @@ class RunScreen(TravelScreen):
         self._header.run, self._header.now = run, now
         self._header.place = "deleted" if self._deleted else place
         self._header.gaps = self._view.row.gaps
-        self._name_tree(run)
+        self.searched()
 
-    def _name_tree(self, run: Run) -> None:
-        tree = self._tree
-        self._title(tree, f"2 Tree: {fmt.counted(run.nodes, 'node')}{tree.narrowed}{self._search.said}{tree.crumbs}")
+    def searched(self) -> None:
+        assert self._view is not None
+        tree, nodes = self._tree, fmt.counted(self._view.run.nodes, "node")
+        self._title(tree, f"2 Tree: {nodes}{tree.narrowed}{self._search.said}{tree.crumbs}")
 
     def _title(self, pane: Widget, title: str) -> None:
         """Name a pane. To set a title draws all of the pane again, so only where it is another one."""
@@ -483,23 +474,19 @@ class RunScreen(TravelScreen):
         self.find(partial(self._next_alike, step))
 
     async def _next_active(self) -> None:
-        self._select(await self._finder.active())
+        self.select(await self._finder.active())
 
     async def _next_error(self, step: int) -> None:
         if self._in_time:
             await self._next_in_time("failed", step)
         else:
-            self._select(await self._finder.troubled(step))
+            self.select(await self._finder.troubled(step))
 
     async def _next_alike(self, step: int) -> None:
         if self._in_time:
             await self._next_in_time("alike", step)
         else:
-            self._select(await self._finder.alike(step))
-
-    def _select(self, node: int | None) -> None:
-        if node is not None:
-            self._tree.select(node)
+            self.select(await self._finder.alike(step))
 
     async def _next_in_time(self, what: Literal["failed", "alike"], step: int) -> None:
         if not self._travel.active:
@@ -512,57 +499,6 @@ class RunScreen(TravelScreen):
         found = await (file.failed(here, step) if what == "failed" else file.alike(here, step))
         if found is not None:
             self.go(found)
-
-    # Searching the tree
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """While something is typed, `/` is a letter."""
-        if action == "search" and isinstance(self.focused, Input):
-            return False
-        return super().check_action(action, parameters)
-
-    def action_search(self) -> None:
-        self.ask("search")
-
-    @on(Input.Changed, "#search")
-    def _search_typed(self, event: Input.Changed) -> None:
-        self.find(partial(self._look_for, event.value))
-
-    async def _look_for(self, text: str) -> None:
-        if text == self._search_box.value and self._view is not None:  # nothing more was typed meanwhile
-            await self._search.look(text)
-            self._name_tree(self._view.run)
-
-    @on(Input.Submitted, "#search")
-    def _search_done(self, event: Input.Submitted) -> None:
-        event.input.set_class(bool(event.value.strip()), "-open")
-        self.answered("search")
-        if event.value.strip():
-            self.action_hit(1)
-
-    def action_hit(self, step: int) -> None:
-        """To the next node that is searched for; to where one says which, where none is."""
-        if self._search_box.value.strip():
-            self.find(partial(self._next_hit, step))
-        else:
-            self.ask("search")
-
-    async def _next_hit(self, step: int) -> None:
-        assert self._view is not None
-        text = self._search_box.value
-        await self._search.look(text)
-        found = self._search.next(step)
-        self._select(found)
-        self._name_tree(self._view.run)
-        if found is None and text.strip():
-            of = (
-                " in this part of the tree"
-                if self._tree.root is not None
-                else " at this moment"
-                if self._travel.active
-                else ""
-            )
-            self.notify(f"No node{of} is called {clean(text, 80)!r}.", markup=False)
 
     # In time travel
 
