@@ -9,6 +9,7 @@ from textual.widgets import Input
 
 from store.writer import Writer
 from tests.recorder import Recorder
+from tests.tables import store
 from tests.tui.run_stage import focused, found, opened, selected, tree
 from tests.tui.stage import LIVE, Clock, Feed, line_with, lines, sees, shown, treetop, until, watching
 from tests.tui.test_travel import gone, seek
@@ -157,6 +158,24 @@ class TestGoing:
             await pilot.press("u")
             await sees(pilot, "2 that match")
 
+    async def test_in_a_large_tree_it_is_counted_at_once_and_numbered_when_one_goes_there(
+        self, beds: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tui.screens.search.SMALL", 3)
+        app = treetop(beds, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "j")
+            await searched(pilot, "dig")
+            await sees(pilot, "2 Tree: 7 nodes, 2 that match")
+            await pilot.press("enter")
+            await sees(pilot, "2 Tree: 7 nodes, 2 of 2 that match")
+            await pilot.press("t")
+            await seek(pilot, "4")
+            await gone(pilot, 4)
+            await sees(pilot, "2 Tree: 4 nodes, 2 that match")
+            await pilot.press("home")
+            await sees(pilot, "2 Tree: 1 node, none matches")
+
     async def test_n_asks_for_words_where_there_are_none(self, beds: Path, clock: Clock) -> None:
         app = treetop(beds, clock)
         async with watching(app, 140, 40) as pilot:
@@ -224,7 +243,7 @@ class TestMoments:
             await searched(pilot, "herbs", "enter")
             await sees(pilot, "2 Tree: 3 nodes, 1 of 1 that matches")
             await pilot.press("end")
-            await sees(pilot, "2 Tree: 7 nodes, 2 that match")
+            await sees(pilot, "2 Tree: 7 nodes, 1 of 2 that match")
             await pilot.press("home")
             await sees(pilot, "2 Tree: 1 node, none matches")
             await pilot.press("n")
@@ -243,3 +262,17 @@ class TestMoments:
             await pilot.press("n")
             await until(pilot, lambda: f"of {tree(app).count}" in line_with(app, "2 Tree"))
         feed.close()
+
+    async def test_in_a_run_that_is_put_together_anew_what_there_is_then(self, here: Path, clock: Clock) -> None:
+        other = Recorder("B").run_started().root("b", "Write B").node("b", "b1", "Write B1").node("b", "b2", "Write B2")
+        mine = Recorder("A", beside=other).nameless().root("a", "Write A").step_started("a")
+        store(Path("treetop.db"), other.entries)
+        app = treetop(Path("treetop.db"), clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot)
+            await searched(pilot, "write", "enter")
+            await sees(pilot, "2 Tree: 4 nodes, 2 of 4 that match")
+            mine.run_id = "A"
+            mine.step_finished("a", "plan", after="PLAN_DONE")
+            store(Path("treetop.db"), other.entries[-1:])
+            await sees(pilot, "2 Tree: 3 nodes, 2 of 3 that match")

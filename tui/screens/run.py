@@ -189,7 +189,7 @@ class RunScreen(SearchScreen):
         was = self._tree.selected_node or self._node
         self._tree.load(await view.open())
         self._events.forget()
-        self._search.forget()
+        await self._search.look(self._box.value)
         self._seen = ()
         self._travel.axis = None
         again = await view.numbers([was.node_id]) if was is not None else []
@@ -208,7 +208,7 @@ class RunScreen(SearchScreen):
             placed = await view.look()
         self._tree.place(placed.parents, placed.moves, view.horizon)
         if placed.moves:
-            self._search.forget()
+            self._search.reorder()
         lit = await self._follow_on(view)
         nodes = await view.nodes(self._tree.wanted())
         now = self._now()
