@@ -129,6 +129,11 @@ class Reader:
         rows = await self.rows(f"SELECT {_RUN_COLUMNS} FROM run WHERE key = ? AND generation >= 0", (run,))
         return _run_row(rows[0]) if rows else None
 
+    async def types(self, names: Sequence[str]) -> list[str]:
+        """Those of these types of events of which the file ever had one; a few hundred at most can be asked for."""
+        marks = ",".join("?" * len(names))
+        return [row[0] for row in await self.rows(f"SELECT name FROM event_type WHERE name IN ({marks})", names)]
+
     async def payload(self, seq: int) -> bytes:
         """The event with this seq, byte for byte as it was published; empty when it was deleted."""
         rows = await self.rows("SELECT data FROM body WHERE seq = ?", (seq,))

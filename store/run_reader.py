@@ -75,6 +75,20 @@ class RunReader:
         rows = await self._rows(f"SELECT key, node_type, task_type FROM node WHERE key IN ({marks})", keys)
         return {row[0]: (row[1], row[2]) for row in rows}
 
+    async def called(self, words: Sequence[str]) -> list[int]:
+        """The keys of the nodes whose goal (as first announced or as last heard), nid or id each of these words is in.
+
+        Upper and lower case of a to z are the same. Looks at every node of the run, which takes some 70 ms for 100,000.
+        """
+        where = "".join(
+            f" AND (latest_goal LIKE ?{n} ESCAPE '\\' OR goal LIKE ?{n} ESCAPE '\\' OR nid LIKE ?{n} ESCAPE '\\'"
+            f" OR node_id LIKE ?{n} ESCAPE '\\')"
+            for n in range(2, len(words) + 2)
+        )
+        sql = f"SELECT json_group_array(key) FROM (SELECT key FROM node WHERE run = ?1{where} ORDER BY key)"
+        ((keys,),) = await self._rows(sql, (self.key, *map(_containing, words)))
+        return _integers.decode(keys)
+
     async def troubled(self, position: int) -> list[int]:
         """The keys of the nodes that had an error or an aborted step by this position."""
         sql = "SELECT key FROM node WHERE run = ? AND troubled <= ? AND troubled IS NOT NULL ORDER BY key"

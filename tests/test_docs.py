@@ -14,6 +14,7 @@ from tui.app import Treetop
 from tui.cli import treetop
 from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
+from tui.screens.search_screen import SearchScreen
 from tui.widgets.node_tree import NodeTree
 from tui.widgets.rows import Rows
 
@@ -52,12 +53,35 @@ def test_every_option_in_a_table_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["F", "f", "b", "v", "e", "a", "1", "exclamation_mark", "m", "d", "S", "C", "u", "O", "p", "P", "J"]
+    "key",
+    [
+        "slash",
+        "n",
+        "N",
+        "backslash",
+        "F",
+        "f",
+        "b",
+        "v",
+        "e",
+        "a",
+        "1",
+        "exclamation_mark",
+        "m",
+        "d",
+        "S",
+        "C",
+        "u",
+        "O",
+        "p",
+        "P",
+        "J",
+    ],
 )
 def test_every_key_of_the_tour_is_bound(key: str) -> None:
     bound = {
         name
-        for owner in (Treetop, RunScreen, RunsScreen, NodeTree, Rows)
+        for owner in (Treetop, RunScreen, SearchScreen, RunsScreen, NodeTree, Rows)
         for binding in owner.BINDINGS
         if isinstance(binding, Binding)
         for name in binding.key.split(",")

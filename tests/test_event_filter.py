@@ -4,7 +4,7 @@ import pytest
 
 from store.events import TYPES
 from store.record import Match
-from tui.models.event_filter import PLACEHOLDER, parse_match
+from tui.models.event_filter import KINDS, PLACEHOLDER, parse_match
 from tui.theme import EVENTS
 
 
@@ -85,3 +85,9 @@ def test_all_of_it_together() -> None:
 def test_the_examples_that_are_shown_are_understood() -> None:
     assert PLACEHOLDER.split(", ") == ["words", "type:plan", "type:llm", "type:error"]
     assert all(parse_match(example) for example in PLACEHOLDER.split(", "))
+
+
+def test_every_type_is_among_those_that_are_named() -> None:
+    matches = [parse_match(f"type:{name}") for name in KINDS]
+    assert {key for match in matches for key in match.types} == set(EVENTS)
+    assert all(match.failed or match.types for match in matches)

@@ -15,7 +15,7 @@ from store.reader import Reader
 from store.record import Mark, MoveRow
 from store.run_reader import RunReader
 from store.simulator import Scenario, simulate
-from store.state import RunState, empty
+from store.state import Node, RunState, empty
 from store.writer import delete_run
 from tests.recorder import Recorder, entry_of, events_of, state_of
 from tests.tables import query, store
@@ -207,6 +207,19 @@ async def test_kinds_are_those_of_the_nodes(whole: Whole) -> None:
         whole.keys[node_id]: (node.node_type, node.task_type) for node_id, node in whole.state.nodes.items()
     }
     assert await whole.run.kinds([]) == {}
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("e",), ("E",), ("1",), ("write", "1"), ("-",), ("%",), ("_",), ("\\",), ("no such",)]
+)
+async def test_nodes_are_called_by_what_is_in_goal_nid_or_id(whole: Whole, words: tuple[str, ...]) -> None:
+    def is_called(node: Node, word: str) -> bool:
+        names = (node.goal, node.latest_goal, node.nid, node.node_id)
+        return any(word.lower() in name.lower() for name in names if name)
+
+    nodes = whole.state.nodes
+    wanted = [key for node_id, key in whole.keys.items() if all(is_called(nodes[node_id], word) for word in words)]
+    assert await whole.run.called(words) == sorted(wanted)
 
 
 async def test_the_shape_is_the_nodes_in_the_order_of_birth(whole: Whole) -> None:

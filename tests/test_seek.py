@@ -1,5 +1,6 @@
 """Where somebody wants to go, as they type it."""
 
+import re
 import time as clocks
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.record import Mark
+from tui import format as fmt
 from tui.models.axis import Axis
-from tui.models.seek import Back, Clock, End, Number, Share, Since, Target, parse, resolve
+from tui.models.seek import UNDERSTOOD, By, Clock, Colons, End, Number, Share, Since, Target, parse, resolve
 from tui.models.speed import REAL_TIME, SPEEDS, Speed, faster, slower
 
 AFTERNOON = datetime(2026, 3, 9, 14, 3, 20, tzinfo=UTC).timestamp()
@@ -51,26 +53,35 @@ class TestTyped:
     @pytest.mark.parametrize(
         ("text", "target"),
         [
-            ("14:03:20", Clock(time(14, 3, 20))),
-            ("14:03", Clock(time(14, 3))),
-            ("9:05", Clock(time(9, 5))),
-            ("14:03:20.5", Clock(time(14, 3, 20, 500_000))),
+            ("14:03:20", Colons(Clock(time(14, 3, 20)), Since(50_600, 1.0), False)),
+            ("14:03", Colons(Clock(time(14, 3)), Since(843, 1.0), False)),
+            ("9:05", Colons(Clock(time(9, 5)), Since(545, 1.0), False)),
+            ("1:02:03", Colons(Clock(time(1, 2, 3)), Since(3723, 1.0), True)),
+            ("01:02:03", Colons(Clock(time(1, 2, 3)), Since(3723, 1.0), False)),
+            ("14:03:20.5", Colons(Clock(time(14, 3, 20, 500_000)), Since(50_600.5, 0.1), False)),
             ("2026-03-09 14:03:20", Clock(time(14, 3, 20), date(2026, 3, 9))),
             ("2026-03-09T14:03", Clock(time(14, 3), date(2026, 3, 9))),
-            ("+90", Since(90)),
-            ("+2m30s", Since(150)),
-            ("+2m 30s", Since(150)),
-            ("+2m30", Since(150)),
-            ("+1h", Since(3600)),
-            ("+1.5h", Since(5400)),
-            ("+1d2h", Since(93_600)),
-            ("+2:30", Since(150)),
-            ("+1:02:30", Since(3750)),
-            ("+0:04.2", Since(4.2)),
-            ("+0", Since(0)),
-            ("-30s", Back(30)),
-            ("-30", Back(30)),
-            ("- 1m", Back(60)),
+            ("23:57.5", Since(1437.5, 0.1)),
+            ("0:04.2", Since(4.2, 0.1)),
+            ("25:00", Since(1500, 1.0)),
+            ("99:59:59", Since(359_999, 1.0)),
+            ("12d03:05", Since(1_047_900, 60.0)),
+            ("2m30s", Since(150)),
+            ("2m 30s", Since(150)),
+            ("90s", Since(90)),
+            ("1.5h", Since(5400)),
+            ("1d2h", Since(93_600)),
+            ("+90", By(90)),
+            ("+2m30s", By(150)),
+            ("+2m30", By(150)),
+            ("+1h", By(3600)),
+            ("+2:30", By(150)),
+            ("+1:02:30", By(3750)),
+            ("+0:04.2", By(4.2)),
+            ("+0", By(0)),
+            ("-30s", By(-30)),
+            ("-30", By(-30)),
+            ("- 1m", By(-60)),
             ("50%", Share(0.5)),
             ("12.5 %", Share(0.125)),
             ("1234", Number(1234)),
@@ -80,7 +91,7 @@ class TestTyped:
             ("Event #1_234", Number(1234)),
             ("end", End()),
             ("START", Number(0)),
-            ("  14:03   ", Clock(time(14, 3))),
+            ("  14:03:20   ", Colons(Clock(time(14, 3, 20)), Since(50_600, 1.0), False)),
         ],
     )
     def test_is(self, text: str, target: Target) -> None:
@@ -93,7 +104,8 @@ class TestTyped:
             "",
             "  ",
             "soon",
-            "25:00",
+            "25:00 pm",
+            "12d3:5",
             "14:60",
             "14:3",
             "14:03:99",
@@ -123,7 +135,7 @@ class TestTyped:
         ],
     )
     def test_all_else_is_refused_with_what_would_be_understood(self, text: str) -> None:
-        with pytest.raises(ValueError, match=r"14:03:20, \+2m30s, -30s, 50%, 1234 \(an event\), start or end$"):
+        with pytest.raises(ValueError, match=re.escape(UNDERSTOOD) + "$"):
             parse(text)
 
     @given(st.text(st.sampled_from("0123456789:+-%#,.hmsd evnt"), max_size=14), st.integers(-5, 2_000))
@@ -144,7 +156,7 @@ class TestClock:
         assert went("14:04", seconds(AFTERNOON)) == 40
 
     def test_before_the_run_is_its_start(self) -> None:
-        assert went("9:00", seconds(AFTERNOON)) == 0
+        assert went("09:00:00", seconds(AFTERNOON)) == 0
 
     def test_after_the_run_is_its_end(self) -> None:
         assert went("23:00", seconds(AFTERNOON)) == 1_000
@@ -171,16 +183,52 @@ class TestClock:
         assert went("14:03", run(1e17, 1, 1, 1), position) == found
 
 
-class TestRelative:
-    """From the start, and from where one is."""
+class TestElapsed:
+    """Times since the start, as they are shown."""
 
-    @pytest.mark.parametrize(("text", "position"), [("+0", 0), ("+90", 90), ("+2:30", 150), ("+1d", 1_000)])
-    def test_since_the_start(self, text: str, position: int) -> None:
+    @pytest.mark.parametrize(("text", "position"), [("0s", 0), ("90s", 90), ("2m30s", 150), ("2:30.0", 150), ("1d", 1_000)])
+    def test_are_counted_from_the_start(self, text: str, position: int) -> None:
+        assert went(text, seconds(AFTERNOON), 500) == position
+
+    @given(st.lists(st.floats(0.0, 9_000.0), min_size=1, max_size=20), st.data())
+    def test_what_a_timeline_shows_leads_to_what_it_shows_so(self, times: list[float], data: st.DataObject) -> None:
+        axis = Axis(Mark(position, AFTERNOON + time) for position, time in enumerate([0.0, *sorted(times)]))
+        said = [fmt.offset(axis.time_at(position) - axis.start) for position in range(axis.total + 1)]
+        position = data.draw(st.integers(0, axis.total))
+        assert said[went(said[position], axis)] == said[position]
+        assert went(said[position], axis) >= position
+
+    @pytest.mark.parametrize("text", ["12:00", "12:00.0", "720s"])
+    def test_without_a_fraction_it_is_a_time_of_day_only_where_the_run_has_that(self, text: str) -> None:
+        assert went(text, seconds(AFTERNOON)) == 720
+
+    @pytest.mark.parametrize(
+        ("text", "hour"),
+        [("1:00:00", 1), ("01:00:00", 2), ("1:00", 2), ("2:30:00", 2), ("20:00:00", 21), ("0:00:00", 1)],
+    )
+    def test_where_it_has_both_it_is_what_is_shown_so(self, text: str, hour: int) -> None:
+        """A run that began at 23 o'clock: its first hour is the 24th of the day."""
+        axis = run(EVENING - 3590, *[3600.0] * 23)
+        assert went(text, axis) == hour
+
+    def test_where_it_has_neither_it_is_a_time_of_day(self) -> None:
+        assert (went("9:00:00", seconds(AFTERNOON)), went("23:00", seconds(AFTERNOON))) == (0, 1_000)
+
+
+class TestRelative:
+    """From where one is."""
+
+    @pytest.mark.parametrize(("text", "position"), [("+0", 500), ("+30s", 530), ("+2:30", 650), ("+1h", 1_000)])
+    def test_on(self, text: str, position: int) -> None:
         assert went(text, seconds(AFTERNOON), 500) == position
 
     @pytest.mark.parametrize(("text", "position"), [("-0", 500), ("-30s", 470), ("-5m", 200), ("-1h", 0)])
-    def test_back_from_where_one_is(self, text: str, position: int) -> None:
+    def test_back(self, text: str, position: int) -> None:
         assert went(text, seconds(AFTERNOON), 500) == position
+
+    @pytest.mark.parametrize(("text", "position"), [("+30s", 30), ("+2:30", 150), ("+1h", 1_000)])
+    def test_on_from_the_end_is_from_the_start(self, text: str, position: int) -> None:
+        assert went(text, seconds(AFTERNOON), 1_000) == position
 
     def test_is_a_matter_of_time_not_of_events(self) -> None:
         axis = run(AFTERNOON, 1, 1, 10, 10)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
+from textual.actions import parse
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
@@ -335,6 +336,9 @@ class Treetop(App[None]):
         places: list[DOMNode] = [screen, self] if screen.focused is None else [screen.focused, screen, self]
         for place in places:
             for binding in bindings_of(place):
+                _, action, parameters = parse(binding.action)
+                if place.check_action(action, parameters) is False:
+                    continue
                 name = f"{binding.description}  ({key_names(binding.key)})"
                 yield SystemCommand(name, binding.tooltip, self._runner(binding.action, place))
         yield SystemCommand("Theme", "Choose dark, light or another palette", self.action_change_theme)

@@ -220,7 +220,7 @@ def runs(db: Path, as_json: bool) -> None:
 @click.option(
     "--at",
     metavar="POSITION",
-    help="As it was then: an event number, a part (50%), a time (14:03:20), or one since the start (+2m30s).",
+    help="As it was then: an event number, a part (50%), a time of day (14:03:20), or since the start (2m30s, 23:57.5).",
 )
 @_json
 def show(run: str, db: Path, at: str | None, as_json: bool) -> None:
@@ -243,13 +243,11 @@ async def _state(reader: Any, run_id: str, at: str | None) -> Any:
             from tui.models import seek
             from tui.screens.travel import Travel
 
-            travel = Travel()
             try:
                 target = seek.parse(at)
             except ValueError as error:
                 raise click.BadParameter(f"{at!r} is no position: {error}", param_hint="--at") from error
-            await travel.measure(view)
-            view.go(0 if travel.axis is None else seek.resolve(target, travel.axis, view.end))
+            view.go(await Travel().place(view, target, None))
             await view.look()
         return await view.state()
 

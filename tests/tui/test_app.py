@@ -16,6 +16,7 @@ from textual.dom import DOMNode
 from textual.widgets import Input
 
 from store.writer import Writer
+from tests.tui.run_stage import opened
 from tests.tui.stage import LIVE, Clock, Feed, Hands, lines, sees, shown, strips, treetop, until, watching
 from tui import cli
 from tui.app import Treetop
@@ -24,6 +25,8 @@ from tui.screens.help import Help, bindings_of, key_names
 from tui.screens.problems import ProblemsScreen
 from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
+from tui.screens.search_screen import SearchScreen
+from tui.screens.travel_screen import TRAVELLING
 from tui.widgets.key_line import KeyLine
 from tui.widgets.node_tree import NodeTree
 from tui.widgets.rows import Rows
@@ -31,7 +34,18 @@ from tui.widgets.run_list import RunList
 from tui.widgets.text_pane import TextPane
 from tui.widgets.timeline import Timeline
 
-PLACES: list[type[DOMNode]] = [Treetop, RunsScreen, RunScreen, ProblemsScreen, Confirm, Help, Rows, NodeTree, TextPane]
+PLACES: list[type[DOMNode]] = [
+    Treetop,
+    RunsScreen,
+    RunScreen,
+    SearchScreen,
+    ProblemsScreen,
+    Confirm,
+    Help,
+    Rows,
+    NodeTree,
+    TextPane,
+]
 
 
 def bindings(place: type[DOMNode]) -> Iterator[Binding]:
@@ -92,6 +106,26 @@ class TestHelp:
             wanted = [binding.tooltip[:30] for place in (pane, RunScreen, Treetop) for binding in bindings(place)]
             await sees(pilot, "In this pane", "On this screen", "Everywhere", *wanted)
 
+    async def test_in_time_travel_its_keys_come_first_and_those_that_mean_something_else_are_gone(
+        self, book: Path, clock: Clock
+    ) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 140, 120) as pilot:
+            await opened(pilot, "question_mark")
+            await sees(pilot, "Space            Expand or collapse", "Home g           To the first row")
+            assert shown(app).index("On this screen") < shown(app).index("In time travel, which t and T begin")
+            await pilot.press("escape", "t")
+            await sees(pilot, "PAST")
+            await pilot.press("question_mark")
+            await sees(
+                pilot,
+                "Space            Play the run",
+                "Home             To the first event",
+                "g                To the first row",
+            )
+            assert "Expand or collapse" not in shown(app)
+            assert shown(app).index("In time travel") < shown(app).index("In this pane")
+
     async def test_it_scrolls_where_it_is_longer_than_the_screen(self, path: Path, clock: Clock) -> None:
         async with watching(treetop(path, clock), 80, 24) as pilot:
             await sees(pilot, "3 runs")
@@ -118,7 +152,9 @@ class TestCommands:
             await until(pilot, lambda: isinstance(app.screen.focused, NodeTree))
             names = {command.title for command in app.get_system_commands(app.screen)}
             here = [binding for place in (app.screen.focused, app.screen, app) for binding in bindings_of(place)]  # type: ignore[arg-type]
-            assert {f"{binding.description}  ({key_names(binding.key)})" for binding in here} <= names
+            names_by_action = {one.action.partition("(")[0]: f"{one.description}  ({key_names(one.key)})" for one in here}
+            assert {name for action, name in names_by_action.items() if action not in TRAVELLING} <= names
+            assert not names & {"Now  (L)", "Play  (Space)", "Faster  (>)"}
 
     @pytest.mark.parametrize("key", ["colon", "ctrl+p"])
     async def test_it_opens(self, path: Path, clock: Clock, key: str) -> None:

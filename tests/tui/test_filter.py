@@ -81,6 +81,27 @@ class TestTyping:
             if not wanted:
                 await sees(pilot, "no events")
 
+    async def test_a_type_that_there_is_not_is_said_to_be_none(self, book: Path, clock: Clock) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "b", "b")
+            await filtered(pilot, "type:unknown[b]")
+            await sees(pilot, "run: 0 events, no such type", "There is no type unknown[b].", "Types are run, step, status")
+            await pilot.press("escape", "backslash", *"type:edge nothing")
+            await sees(pilot, "Timeline of the run: 0 events that match", "no events")
+            await until(pilot, lambda: "no such type" not in shown(app) and "Types are" not in shown(app))
+
+    async def test_a_type_of_an_agents_own_is_none_of_those(self, here: Path, clock: Clock) -> None:
+        with Writer(Path("treetop.db")) as writer:
+            writer.append(Recorder().root("book").emit("brain_dumped", {"node_id": "book"}).entries)
+        app = treetop(Path("treetop.db"), clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "b", "b")
+            await filtered(pilot, "type:brain_dump")
+            await sees(pilot, "There is no type brain_dump.")
+            await pilot.press("e", "d")
+            await sees(pilot, "Timeline of the run: 1 event that matches")
+
     async def test_keys_are_letters_while_one_types(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)
         async with watching(app, 140, 40) as pilot:
@@ -90,12 +111,6 @@ class TestTyping:
             assert isinstance(app.screen, RunScreen)
             await pilot.press("home", "x")
             assert typed(app).value == "xq1[]{} L"
-
-    async def test_a_slash_does_as_well(self, book: Path, clock: Clock) -> None:
-        app = treetop(book, clock)
-        async with watching(app, 140, 40) as pilot:
-            await opened(pilot, "slash")
-            await until(pilot, lambda: focused(app) == "filter")
 
     async def test_it_says_what_can_be_typed(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)

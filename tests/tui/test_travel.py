@@ -16,7 +16,7 @@ from store.state import Node, RunState, empty
 from store.writer import Writer, delete_run
 from tests.recorder import Recorder
 from tests.tables import events_of, store
-from tests.tui.run_stage import focused, inspector, opened, selected, timeline, tree
+from tests.tui.run_stage import focused, inspector, opened, position, selected, timeline, tree
 from tests.tui.stage import (
     LIVE,
     OPEN,
@@ -187,6 +187,35 @@ class TestKeys:
             await pilot.press("t")
             await sees(pilot, "PAST", "PAUSED", "event 45 of 45")
             assert travelling(app)
+
+    async def test_the_timeline_is_at_its_end_then_also_where_it_was_of_the_run_before(
+        self, book: Path, clock: Clock
+    ) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 170, 40) as pilot:
+            await opened(pilot, "b", "b")
+            await sees(pilot, "Timeline of the run: 45 events")
+            await pilot.press("t")
+            await until(pilot, lambda: position(app) == 45)
+
+    async def test_t_in_the_timeline_begins_at_the_event_under_the_cursor(self, book: Path, clock: Clock) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 170, 40) as pilot:
+            await opened(pilot, "G", "3", "g", "j", "j")
+            await until(pilot, lambda: (position(app) or 0) > 3)
+            wanted = position(app) or 0
+            await pilot.press("t")
+            await gone(pilot, wanted)
+            await until(pilot, lambda: is_shown(app, wanted) and position(app) == wanted)
+            assert focused(app) == "timeline"
+            await pilot.press("t")
+            await until(pilot, lambda: not travelling(app))
+
+    async def test_and_in_the_tree_at_the_end_wherever_the_timeline_is(self, book: Path, clock: Clock) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "3", "g", "2", "t")
+            await gone(pilot, 45)
 
     @pytest.mark.parametrize("key", ["t", "L", "escape"])
     async def test_and_there_are_ways_back(self, book: Path, clock: Clock, key: str) -> None:
@@ -367,8 +396,12 @@ class TestSeeking:
             ("start", 0),
             ("end", 45),
             ("999", 45),
-            ("+10s", 11),
+            ("0:10.0", 11),
+            ("10s", 11),
+            ("0:10", 11),
+            ("17:00:10", 11),
             ("-5s", 40),
+            ("+5s", 45),
         ],
     )
     async def test_leads_to(self, book: Path, clock: Clock, text: str, position: int) -> None:
@@ -379,6 +412,34 @@ class TestSeeking:
             await gone(pilot, position)
             assert focused(app) == "tree"
             assert not app.screen.query_one("#seek", Input).display
+
+    async def test_on_and_back_from_where_one_is(self, book: Path, clock: Clock) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 170, 40) as pilot:
+            await opened(pilot, "t")
+            await seek(pilot, "20")
+            await gone(pilot, 20)
+            await seek(pilot, "+3s")
+            await gone(pilot, 23)
+            await seek(pilot, "-0:05.0")
+            await gone(pilot, 18)
+
+    async def test_what_the_timeline_shows_leads_there_also_in_a_long_run(
+        self, journey: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of which not every event is on the playbar's axis."""
+        monkeypatch.setattr("tui.screens.travel.FINE", 10)
+        app = treetop(journey, clock)
+        async with watching(app, 170, 40) as pilot:
+            await opened(pilot, "t")
+            await sees(pilot, "PAST")
+            assert isinstance(app.screen, RunScreen)
+            times = [event.time for event in events_of(app.path, app.screen.run_id)]
+            for position in (3, 50, 131, 200):
+                said = fmt.offset(times[position - 1] - times[0])
+                await seek(pilot, said)
+                last = max(at for at, time in enumerate(times, 1) if fmt.offset(time - times[0]) == said)
+                await gone(pilot, last)
 
     async def test_it_begins_time_travel_where_there_was_none(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)

@@ -6,6 +6,9 @@ from tui.theme import EVENTS
 PLACEHOLDER = "words, type:plan, type:llm, type:error"
 """What can be typed, by example."""
 
+KINDS = (*dict.fromkeys(short.partition(" ")[0] for _, _, short, _ in EVENTS.values()), "error")
+"""What can follow `type:`, as short as it can be said."""
+
 
 def parse_match(text: str) -> Match:
     """Words must all be found together as they stand; `type:` narrows to types whose name, or short name, holds a word.

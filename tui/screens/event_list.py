@@ -1,5 +1,6 @@
 """What the timeline lists, and from where its rows come: events of a node, of all beneath it, or of the run."""
 
+from textwrap import fill
 from typing import Literal
 
 from store.listing import Listing, Matches, NodeEvents, NodeMatches, RunEvents, SubtreeMatches
@@ -7,6 +8,9 @@ from store.record import Match, Stored
 from store.state import Node
 from store.view import View
 from tui import format as fmt
+from tui.models.event_filter import KINDS
+from tui.text import clean
+from tui.theme import EVENTS
 from tui.widgets.node_tree import NodeTree
 from tui.widgets.timeline import Timeline
 
@@ -14,6 +18,9 @@ Scope = Literal["node", "subtree", "run"]
 SCOPES: tuple[Scope, ...] = ("node", "subtree", "run")
 
 OF = {"node": "this node", "subtree": "this node and all beneath", "run": "the run"}
+
+WHICH = fill(f"Types are {', '.join(KINDS)}.", 40)
+"""What can be asked for instead of a type that there is not."""
 
 PAGED = 200
 """Rows that are read at once to find one among them."""
@@ -28,6 +35,8 @@ class EventList:
         self._tree = tree
         self.scope: Scope = "node"
         self._match = Match()
+        self._unheard = ""
+        """The type that is asked for, where there are no such events."""
         self._listed: tuple[object, ...] = ()
         self._listing: Listing | None = None
         self._shifts = 0
@@ -56,7 +65,10 @@ class EventList:
         else:
             looked = ""
         matching = (" that matches" if self._timeline.count == 1 else " that match") if self._match else ""
-        return f"3 Timeline of {of}: {fmt.counted(self._timeline.count, 'event')}{matching}{looked}"
+        many = fmt.counted(self._timeline.count, "event")
+        if self._unheard and not self._timeline.count:
+            return f"3 Timeline of {of}: {many}, no such type"
+        return f"3 Timeline of {of}: {many}{matching}{looked}"
 
     async def show(self, node: Node | None, at_end: bool) -> bool:
         """Bring the timeline to the view's position; `node` is the selected one. Is there more to be looked for?"""
@@ -66,6 +78,8 @@ class EventList:
         listed = (view.row.generation, about, self._match)
         fresh = listed != self._listed
         if fresh:
+            self._unheard = await self._no_such()
+            self._timeline.hint = f"\nThere is no type {clean(self._unheard, 30)}.\n{WHICH}" if self._unheard else ""
             self._listed = listed
             self._listing = self._list(selected, node, at_end)
         listing = self._listing
@@ -88,6 +102,13 @@ class EventList:
         else:
             self._timeline.resize(listing.count(position), before)
         return not listing.complete
+
+    async def _no_such(self) -> str:
+        """The type that is asked for, where nothing can match because the file never had an event of it; else empty."""
+        types = self._match.types
+        if not types or types & EVENTS.keys() or await self._view.reader.types(sorted(types)):
+            return ""
+        return min(types)
 
     def _list(self, selected: int | None, node: Node | None, at_end: bool) -> Listing:
         view, match = self._view, self._match

@@ -1,10 +1,13 @@
-"""The keys, as they are bound at this moment: for the focused pane first, then for the screen, then everywhere."""
+"""The keys, as they are bound at this moment: for the focused pane first, then for the screen, then everywhere.
 
-from collections.abc import Iterable
+A key that means something else at the moment, or nothing, is not among them; those of time travel have a part of their own.
+"""
+
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Vertical
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
@@ -54,12 +57,18 @@ def _key_name(key: str) -> str:
     return key if len(key) == 1 else key.capitalize()
 
 
-def bindings_of(node: DOMNode) -> Iterable[Binding]:
-    """The bindings that a widget, a screen or the app has, with keys bound to the same action joined."""
+def bindings_of(node: DOMNode, active: Mapping[str, ActiveBinding] | None = None) -> Iterable[Binding]:
+    """The bindings that a widget, a screen or the app has, with keys bound to the same action joined.
+
+    With `active`, only keys that mean this at the moment: not those that do nothing, or something else.
+    """
     joined: dict[str, Binding] = {}
     for key, bindings in node._bindings.key_to_bindings.items():
         for binding in bindings:
             if binding.system or not binding.tooltip:
+                continue
+            meant = None if active is None else active.get(key)
+            if active is not None and (meant is None or meant.node is not node or meant.binding.id != binding.id):
                 continue
             known = joined.get(binding.id or binding.action)
             keys = key if known is None else f"{known.key},{key}"
@@ -70,21 +79,30 @@ def bindings_of(node: DOMNode) -> Iterable[Binding]:
 
 
 def help_lines(screen: Screen[object]) -> list[Line]:
-    """All keys that do something on this screen, the focused pane's first."""
-    places: list[tuple[str, DOMNode]] = []
-    focused = screen.focused
+    """All keys that do something on this screen, the focused pane's first; in time travel its own before them."""
+    active, focused = screen.active_bindings, screen.focused
+    parts: list[tuple[str, Iterable[Binding]]] = []
     if focused is not None:
         title = focused._border_title.plain if focused._border_title else focused.id or ""
-        places.append((f"In this pane: {title}".strip(": "), focused))
-    places += [("On this screen", screen), ("Everywhere", screen.app)]
+        parts.append((f"In this pane: {title}".strip(": "), bindings_of(focused, active)))
+    parts.append(("On this screen", [binding for binding in bindings_of(screen, active) if not _travels(binding)]))
+    travel = [binding for binding in bindings_of(screen) if _travels(binding)]
+    if any(_travels(meant.binding) and meant.binding.action == "live" for meant in active.values()):
+        parts.insert(0, ("In time travel", travel))
+    else:
+        parts.append(("In time travel, which t and T begin", travel))
+    parts.append(("Everywhere", bindings_of(screen.app, active)))
     lines: list[Line] = []
-    for title, place in places:
-        bindings = list(bindings_of(place))
-        if bindings:
-            lines += heading(str(title))
-        for binding in bindings:
-            lines.append(Line((Cell(f"  {key_names(binding.key):<16} ", "label"), Cell(binding.tooltip, "text")), 19))
+    for title, bindings in parts:
+        rows = [Line((Cell(f"  {key_names(one.key):<16} ", "label"), Cell(one.tooltip, "text")), 19) for one in bindings]
+        if rows:
+            lines += [*heading(title), *rows]
     return [*lines[1:], Line(), line("  Esc or ? closes this help.", "muted")]
+
+
+def _travels(binding: Binding) -> bool:
+    """Is it a key of time travel?"""
+    return (binding.id or "").startswith("travel.")
 
 
 class Help(ModalScreen[None]):

@@ -29,7 +29,8 @@ from tui.models.event_filter import PLACEHOLDER, parse_match
 from tui.screens.event_list import EventList, Scope
 from tui.screens.find import Finder
 from tui.screens.inspection import Inspection
-from tui.screens.travel_screen import TravelScreen
+from tui.screens.search import Search
+from tui.screens.search_screen import LONGEST, SEARCHED, SearchScreen
 from tui.text import clean
 from tui.theme import Glyphs
 from tui.widgets.key_line import KeyLine
@@ -47,7 +48,7 @@ SOON = 0.06
 """Seconds to wait for all that is known of a node before what is at hand is shown: nothing flickers then."""
 
 
-class RunScreen(TravelScreen):
+class RunScreen(SearchScreen):
     """Shows a run, live or stored, now or then, from the file alone."""
 
     VERTICAL_BREAKPOINTS = [(0, "-short"), (40, "-tall")]  # noqa: RUF012 - as Textual declares it
@@ -84,7 +85,7 @@ class RunScreen(TravelScreen):
         Binding("f", "follow", "Follow", id="run.follow", tooltip="Stay with what is being worked on, on or off"),
         Binding("b", "scope", "Breadth", id="run.scope", tooltip="Timeline of the node, of all beneath it, or of the run"),
         Binding("v", "raw", "Raw", id="run.raw", tooltip="The event as JSON, or by its kind"),
-        Binding("backslash,slash", "filter", "Filter", id="run.filter", show=False, tooltip="Only events that match"),
+        Binding("backslash", "filter", "Filter", id="run.filter", show=False, tooltip="Only events that match"),
         Binding("a", "next_active", "Next active", id="find.active", show=False, tooltip="To the next node at work"),
         Binding(
             "e", "error(1)", "Next error", id="find.error", show=False, tooltip="To the next error, in the tree or in time"
@@ -139,6 +140,7 @@ class RunScreen(TravelScreen):
                 yield Timeline(self.glyphs, id="timeline")
                 yield TextPane(id="inspector")
         yield Playbar(self.glyphs)
+        yield Input(placeholder=SEARCHED, id="search", max_length=LONGEST, select_on_focus=False)
         yield Input(placeholder=PLACEHOLDER, id="filter")
         yield Input(placeholder=seek.UNDERSTOOD, id="seek", select_on_focus=False)
         yield StatusBar(self.glyphs)
@@ -169,6 +171,7 @@ class RunScreen(TravelScreen):
                 view = View(reader, self.run_id)
                 self._events = EventList(view, self._timeline, self._tree)
                 self._finder = Finder(view, self._tree)
+                self._search = Search(view, self._tree)
                 self._inspection = Inspection(view, self.glyphs)
                 await self._open(view)
                 self._view = view
@@ -187,6 +190,7 @@ class RunScreen(TravelScreen):
         was = self._tree.selected_node or self._node
         self._tree.load(await view.open())
         self._events.forget()
+        await self._search.look(self._box.value)
         self._seen = ()
         self._travel.axis = None
         again = await view.numbers([was.node_id]) if was is not None else []
@@ -204,6 +208,8 @@ class RunScreen(TravelScreen):
                 self._travel.go(view.end)
             placed = await view.look()
         self._tree.place(placed.parents, placed.moves, view.horizon)
+        if placed.moves:
+            self._search.reorder()
         lit = await self._follow_on(view)
         nodes = await view.nodes(self._tree.wanted())
         now = self._now()
@@ -274,7 +280,12 @@ class RunScreen(TravelScreen):
         self._header.run, self._header.now = run, now
         self._header.place = "deleted" if self._deleted else place
         self._header.gaps = self._view.row.gaps
-        self._title(self._tree, f"2 Tree: {fmt.counted(run.nodes, 'node')}{self._tree.narrowed}{self._tree.crumbs}")
+        self.searched()
+
+    def searched(self) -> None:
+        assert self._view is not None
+        tree, nodes = self._tree, fmt.counted(self._view.run.nodes, "node")
+        self._title(tree, f"2 Tree: {nodes}{tree.narrowed}{self._search.said}{tree.crumbs}")
 
     def _title(self, pane: Widget, title: str) -> None:
         """Name a pane. To set its `border_title` would draw all of it again: only the line with the title is."""
@@ -417,15 +428,12 @@ class RunScreen(TravelScreen):
     def back(self) -> bool:
         """One level back within this screen; False when there is none."""
         focused = self.focused.id if self.focused is not None else None
-        if focused in ("filter", "seek"):
-            box = self.query_one(f"#{focused}", Input)
-            box.value = ""
-            box.remove_class("-open")
+        over = {"timeline": "filter", "tree": "search"}.get(focused or "")
+        if focused in ("filter", "seek", "search"):
+            self._close(focused)
             self.answered(focused)
-        elif self.query_one("#filter", Input).value and focused == "timeline":
-            box = self.query_one("#filter", Input)
-            box.value = ""
-            box.remove_class("-open")
+        elif over is not None and self.query_one(f"#{over}", Input).value:
+            self._close(over)
         elif focused == "inspector":
             self.action_pane("timeline" if self._about == "event" else "tree")
         elif focused == "timeline":
@@ -435,6 +443,12 @@ class RunScreen(TravelScreen):
         else:
             return False
         return True
+
+    def _close(self, name: str) -> None:
+        """Forget what was typed into the input of this name."""
+        box = self.query_one(f"#{name}", Input)
+        box.value = ""
+        box.remove_class("-open")
 
     def action_follow(self) -> None:
         if self._view is None:
@@ -462,23 +476,19 @@ class RunScreen(TravelScreen):
         self.find(partial(self._next_alike, step))
 
     async def _next_active(self) -> None:
-        self._select(await self._finder.active())
+        self.select(await self._finder.active())
 
     async def _next_error(self, step: int) -> None:
         if self._in_time:
             await self._next_in_time("failed", step)
         else:
-            self._select(await self._finder.troubled(step))
+            self.select(await self._finder.troubled(step))
 
     async def _next_alike(self, step: int) -> None:
         if self._in_time:
             await self._next_in_time("alike", step)
         else:
-            self._select(await self._finder.alike(step))
-
-    def _select(self, node: int | None) -> None:
-        if node is not None:
-            self._tree.select(node)
+            self.select(await self._finder.alike(step))
 
     async def _next_in_time(self, what: Literal["failed", "alike"], step: int) -> None:
         if not self._travel.active:
@@ -498,6 +508,12 @@ class RunScreen(TravelScreen):
     def selected_key(self) -> int | None:
         selected = self._tree.selected
         return None if self._view is None or selected is None else self._view.shape.keys[selected]
+
+    @property
+    def pointed_at(self) -> int | None:
+        """In the timeline, that of the event under the cursor."""
+        event = self._timeline.selected if self.focused is self._timeline else None
+        return None if event is None else event.position
 
     def entering(self) -> None:
         self._follow = True  # until the user moves

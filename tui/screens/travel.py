@@ -2,9 +2,11 @@
 
 import time as clock
 
+from store.history import EVERY
 from store.record import Mark
 from store.view import View
 from tui.models.axis import Axis
+from tui.models.seek import Target, resolve
 from tui.models.speed import REAL_TIME, Speed, faster, slower
 
 FINE = 20_000
@@ -129,6 +131,24 @@ class Travel:
             self.axis = self.axis.extended(marks)
         elif marks:
             self.axis = Axis([Mark(0, view.run.started or marks[0].time), *marks])
+
+    async def place(self, view: View, target: Target, here: int | None) -> int:
+        """The position of a target, seen from the one that one is at (None: its end), exact to the event in any run."""
+        await self.measure(view)
+        axis = self.axis
+        if axis is None:
+            return 0
+        if here is None:
+            here = axis.total
+        found = resolve(target, axis, here)
+        if view.end > FINE:
+            known = {mark.position: mark for mark in axis.marks}
+            for at in (here, found):
+                first = max(at - EVERY, 1)
+                for position, time in enumerate(await view.file.times(first, min(at + EVERY, axis.total)), first):
+                    known.setdefault(position, Mark(position, time))
+            found = resolve(target, Axis(known[position] for position in sorted(known)), here)
+        return found
 
     async def _fine(self, view: View, after: int) -> list[Mark]:
         """A mark for each event; what was counted up to there is counted again here, roughly, for its colour."""

@@ -28,7 +28,13 @@ class TravelScreen(FedScreen):
     """Looks at a run through a view, at the position of its `Travel`. Subclasses show that, in `read`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("t", "travel", "Time travel", id="run.travel", tooltip="Walk back through the run, or return to now"),
+        Binding(
+            "t",
+            "travel",
+            "Time travel",
+            id="run.travel",
+            tooltip="Into the past, from the timeline to its event; or back to now",
+        ),
         Binding("space", "play", "Play", id="travel.play", priority=True, tooltip="Play the run, or pause"),
         Binding("right_square_bracket", "step(1)", "Event", key_display="[ ]", id="travel.step", tooltip="One event on"),
         Binding("left_square_bracket", "step(-1)", "Event before", id="travel.back", show=False, tooltip="One event back"),
@@ -72,6 +78,11 @@ class TravelScreen(FedScreen):
     @property
     def selected_key(self) -> int | None:
         """The key of the node whose steps `,` and `.` go to."""
+        raise NotImplementedError
+
+    @property
+    def pointed_at(self) -> int | None:
+        """The position of the event that time travel is to begin at; None for the end of the run."""
         raise NotImplementedError
 
     def entering(self) -> None:
@@ -167,7 +178,7 @@ class TravelScreen(FedScreen):
 
     def action_travel(self) -> None:
         if self._view is not None:
-            self.leap(None if self._travel.active else self._view.end)
+            self.leap(None if self._travel.active else self._view.end if self.pointed_at is None else self.pointed_at)
 
     def action_live(self) -> None:
         self.leap(None)
@@ -241,10 +252,11 @@ class TravelScreen(FedScreen):
             said = f"{event.value!r} is no place in a run: {error}" if event.value.strip() else str(error)
             self.notify(clean(said), severity="error", markup=False, timeout=4)
             return
-        await self._try(partial(self._travel.measure, view))
-        if self._travel.axis is not None:
-            here = view.end if self._travel.position is None else self._travel.position
-            self.leap(seek.resolve(target, self._travel.axis, here))
         event.input.value = ""
         event.input.remove_class("-open")
         self.answered("seek")
+        await self._try(partial(self._leap_to, view, target))
+
+    async def _leap_to(self, view: View, target: seek.Target) -> None:
+        here = view.end if self._travel.position is None else self._travel.position
+        self.leap(await self._travel.place(view, target, here))

@@ -91,6 +91,16 @@ class NodeTree(Rows):
         """The node under the cursor, None where it is not here yet."""
         return None if self._selected is None else self._held.get(self._selected)
 
+    @property
+    def horizon(self) -> int:
+        """How many nodes exist: the first of those that were given."""
+        return self._outline.horizon
+
+    @property
+    def root(self) -> int | None:
+        """The node whose subtree is all that is shown, None when the whole forest is."""
+        return self._outline.root
+
     # The run
 
     def load(self, parents: Sequence[int]) -> None:
@@ -193,6 +203,10 @@ class NodeTree(Rows):
     def following(self, step: int) -> Iterator[int]:
         """The nodes after the one under the cursor in the order of the tree, or before it, going round at the end."""
         return self._outline.following(self._selected, step)
+
+    def in_order(self) -> Iterator[int]:
+        """The nodes in view, hidden by collapsed ones or not, in the order of the tree."""
+        return self._outline.following(None)
 
     def beneath(self, node: int) -> list[int]:
         """A node, and all that is or will be beneath it, as far as is known."""

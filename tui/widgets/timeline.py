@@ -48,6 +48,8 @@ class Timeline(Rows):
         self._start = 0.0
         self.following = True
         """The cursor stays on the newest event while events arrive."""
+        self.hint = ""
+        """Said beside that there are no events."""
 
     @property
     def count(self) -> int:
@@ -79,11 +81,11 @@ class Timeline(Rows):
         """There are so many of them now, `before` of which came before those that were there."""
         if before:
             self.forget()
-        if count == self._count and not before:
+        last = max(count - 1, 0)
+        if count == self._count and not before and not (self.following and self.cursor < last):
             return
         at = self.cursor - self.scroll_offset.y
         self._count = count
-        last = max(count - 1, 0)
         self.set_reactive(Rows.cursor, last if self.following else min(self.cursor + before, last))
         self.changed()
         if before and not self.following:
@@ -121,7 +123,7 @@ class Timeline(Rows):
         return page[place] if place < len(page) else None
 
     def empty(self) -> str:
-        return "no events"
+        return f"no events\n{self.hint}"
 
     def row(self, index: int, width: int) -> Iterable[Cell]:
         stored = self._event(index)

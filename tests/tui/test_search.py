@@ -1,0 +1,278 @@
+"""`/` finds nodes by what they are called."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from store.writer import Writer
+from tests.recorder import Recorder
+from tests.tables import store
+from tests.tui.run_stage import focused, found, opened, selected, tree
+from tests.tui.stage import LIVE, Clock, Feed, line_with, lines, sees, shown, treetop, until, watching
+from tests.tui.test_travel import gone, seek
+from tui.app import Treetop
+from tui.screens.runs import RunsScreen
+
+
+def garden() -> Recorder:
+    """A garden of beds, in which things grow; the last bed is of roses, and was born before what grows in the first."""
+    made = Recorder().root("garden", "Lay out a garden")
+    made.node("garden", "bed-1", "Dig a bed for herbs", nid="1").node(
+        "garden", "bed-2", "Dig a bed for [b]roses[/]", nid="2"
+    )
+    made.node("bed-1", "thyme", "Sow thyme", nid="1.1").node("bed-1", "sage", "Sow Sage, 100% of it", nid="1.2")
+    return made.node("bed-2", "rose", "Plant a rose_bush", nid="2.1").node("sage", "deep", "Water the herbs", nid="1.2.1")
+
+
+@pytest.fixture
+def beds(here: Path) -> Path:
+    """A file with that run."""
+    with Writer(Path("treetop.db")) as writer:
+        writer.append(garden().entries)
+    return Path("treetop.db")
+
+
+def typed(app: Treetop) -> Input:
+    return app.screen.query_one("#search", Input)
+
+
+async def searched(pilot: Pilot[Any], text: str, *keys: str) -> None:
+    """Type what to look for, then press these keys."""
+    await pilot.press("slash")
+    await until(pilot, lambda: focused(pilot.app) == "search")  # type: ignore[arg-type]
+    await pilot.press(*text)
+    for key in keys:
+        await pilot.press(key)
+        await found(pilot.app)  # type: ignore[arg-type]
+
+
+class TestWords:
+    """A node is found when all words are in its goal, its name or its id."""
+
+    @pytest.mark.parametrize(
+        ("text", "node_ids"),
+        [
+            ("herbs", ["bed-1", "deep"]),
+            ("HERBS", ["bed-1", "deep"]),
+            ("sage", ["sage"]),
+            ("bed dig", ["bed-1", "bed-2"]),
+            ("  dig   herbs ", ["bed-1"]),
+            ("ose", ["bed-2", "rose"]),
+            ("1.2", ["sage", "deep"]),
+            ("bed-", ["bed-1", "bed-2"]),
+            ("bed-2 dig 2", ["bed-2"]),
+            ("100%", ["sage"]),
+            ("e_b", ["rose"]),
+            ("[b]", ["bed-2"]),
+            ("garden", ["garden"]),
+        ],
+    )
+    async def test_lead_to(self, beds: Path, clock: Clock, text: str, node_ids: list[str]) -> None:
+        app = treetop(beds, clock)
+        count = len(node_ids)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot)
+            await searched(pilot, text)
+            await sees(pilot, f"{count} that match{'' if count > 1 else 'es'}")
+            await pilot.press("enter")
+            for number, node_id in enumerate([*node_ids, node_ids[0]]):
+                await until(pilot, lambda: selected(app) == node_id)  # noqa: B023
+                await sees(pilot, f"2 Tree: 7 nodes, {number % count + 1} of {count} that match")
+                await pilot.press("n")
+
+    @pytest.mark.parametrize("text", ["tulip", "%", "herbs rose", "x" * 300, "\\", "'"])
+    async def test_or_nowhere_and_that_is_said(self, beds: Path, clock: Clock, text: str) -> None:
+        if text == "%":
+            text = "50%"
+        app = treetop(beds, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "j")
+            await searched(pilot, text, "enter")
+            await sees(pilot, "2 Tree: 7 nodes, none matches", "No node is called")
+            await pilot.press("n", "N")
+            assert (focused(app), selected(app)) == ("tree", "bed-1")
+
+    async def test_of_a_goal_that_was_reworded_the_first_and_the_last_count(self, here: Path, clock: Clock) -> None:
+        made = Recorder().root("book").node("book", "one", "Draft the plot", nid="1")
+        made.step_started("one", "Draft the plot of a comedy")
+        with Writer(Path("treetop.db")) as writer:
+            writer.append(made.entries)
+        app = treetop(Path("treetop.db"), clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot)
+            await searched(pilot, "draft comedy", "enter")
+            await sees(pilot, "1 of 1 that matches")
+
+    async def test_keys_are_letters_while_one_types(self, beds: Path, clock: Clock) -> None:
+        app = treetop(beds, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "slash", *"q/nN\\?1 t")
+            assert typed(app).value == "q/nN\\?1 t"
+            assert "/ Search" not in lines(app)[-1]
+            await pilot.press("escape")
+            await until(pilot, lambda: "/ Search" in lines(app)[-1])
+
+
+class TestGoing:
+    """Enter and `n` go to the next one in the order of the tree, `N` to the one before, round at its ends."""
+
+    @pytest.mark.parametrize(
+        ("before", "after", "node_id"),
+        [
+            ("", "", "bed-1"),
+            ("", "n", "bed-2"),
+            ("", "nn", "bed-1"),
+            ("", "N", "bed-2"),
+            ("", "NN", "bed-1"),
+            ("j", "", "bed-2"),
+            ("jj", "", "bed-2"),
+            ("G", "", "bed-1"),
+            ("G", "N", "bed-2"),
+            ("", "jjn", "bed-2"),
+        ],
+    )
+    async def test_from_the_cursor_on(self, beds: Path, clock: Clock, before: str, after: str, node_id: str) -> None:
+        app = treetop(beds, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, *before)
+            await searched(pilot, "dig", "enter", *after)
+            await until(pilot, lambda: selected(app) == node_id)
+
+    async def test_what_is_hidden_is_opened(self, beds: Path, clock: Clock) -> None:
+        app = treetop(beds, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "minus", "h")
+            await until(pilot, lambda: tree(app).count == 1)
+            await searched(pilot, "water", "enter")
+            await until(pilot, lambda: selected(app) == "deep" and "Water the herbs" in shown(app))
+
+    async def test_within_a_focus_it_stays_there(self, beds: Path, clock: Clock) -> None:
+        app = treetop(beds, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "j", "C")
+            await searched(pilot, "ose", "enter")
+            await sees(pilot, "narrowed to 1", "none matches", "No node in this part of the tree is called 'ose'")
+            await pilot.press("u")
+            await sees(pilot, "2 that match")
+
+    async def test_in_a_large_tree_it_is_counted_at_once_and_numbered_when_one_goes_there(
+        self, beds: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tui.screens.search.SMALL", 3)
+        app = treetop(beds, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "j")
+            await searched(pilot, "dig")
+            await sees(pilot, "2 Tree: 7 nodes, 2 that match")
+            await pilot.press("enter")
+            await sees(pilot, "2 Tree: 7 nodes, 2 of 2 that match")
+            await pilot.press("t")
+            await seek(pilot, "4")
+            await gone(pilot, 4)
+            await sees(pilot, "2 Tree: 4 nodes, 2 that match")
+            await pilot.press("home")
+            await sees(pilot, "2 Tree: 1 node, none matches")
+
+    async def test_n_asks_for_words_where_there_are_none(self, beds: Path, clock: Clock) -> None:
+        app = treetop(beds, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "n")
+            await until(pilot, lambda: focused(app) == "search")
+            await sees(pilot, "words of a node's goal, name or id")
+            await pilot.press("enter")
+            await until(pilot, lambda: focused(app) == "tree" and not typed(app).display)
+
+    async def test_from_any_pane(self, beds: Path, clock: Clock) -> None:
+        app = treetop(beds, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "3")
+            await searched(pilot, "dig", "enter")
+            await pilot.press("4", "n")
+            await found(app)
+            await until(pilot, lambda: selected(app) == "bed-2")
+
+
+class TestKeeping:
+    """The search stays until Escape."""
+
+    async def test_the_words_stay_on_the_screen(self, beds: Path, clock: Clock) -> None:
+        app = treetop(beds, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot)
+            await searched(pilot, "dig", "enter")
+            assert typed(app).display
+            await pilot.press("slash", *" herbs")
+            await sees(pilot, "1 that matches")
+
+    @pytest.mark.parametrize("keys", [[], ["enter"], ["enter", "n"]])
+    async def test_escape_forgets_it_and_then_leads_back(self, beds: Path, clock: Clock, keys: list[str]) -> None:
+        app = treetop(beds, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot)
+            await searched(pilot, "dig", *keys)
+            await sees(pilot, "2 that match")
+            await pilot.press("escape")
+            await until(pilot, lambda: focused(app) == "tree" and not typed(app).display)
+            await until(pilot, lambda: "that match" not in shown(app))
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+
+    async def test_beside_a_filter_of_the_timeline(self, beds: Path, clock: Clock) -> None:
+        app = treetop(beds, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "b", "b", "backslash", *"rose", "enter")
+            await searched(pilot, "dig", "enter")
+            await sees(pilot, "1 of 2 that match", "Timeline of the run: 2 events that match")
+            await pilot.press("escape")
+            await until(pilot, lambda: not typed(app).display)
+            await sees(pilot, "Timeline of the run: 2 events that match")
+
+
+class TestMoments:
+    """It finds what there is at the moment that is looked at."""
+
+    async def test_in_the_past_what_was_born_by_then(self, beds: Path, clock: Clock) -> None:
+        app = treetop(beds, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "t")
+            await seek(pilot, "3")
+            await gone(pilot, 3)
+            await searched(pilot, "herbs", "enter")
+            await sees(pilot, "2 Tree: 3 nodes, 1 of 1 that matches")
+            await pilot.press("end")
+            await sees(pilot, "2 Tree: 7 nodes, 1 of 2 that match")
+            await pilot.press("home")
+            await sees(pilot, "2 Tree: 1 node, none matches")
+            await pilot.press("n")
+            await sees(pilot, "No node at this moment is called 'herbs'")
+
+    async def test_in_a_run_that_goes_on_also_what_came_since(self, path: Path, clock: Clock) -> None:
+        feed = Feed(path, LIVE, clock, 60)
+        app = treetop(path, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot)
+            await searched(pilot, "a", "enter")
+            few = tree(app).count
+            await until(pilot, lambda: f"of {few}" in line_with(app, "2 Tree"))
+            feed.rest()
+            await until(pilot, lambda: tree(app).count > few)
+            await pilot.press("n")
+            await until(pilot, lambda: f"of {tree(app).count}" in line_with(app, "2 Tree"))
+        feed.close()
+
+    async def test_in_a_run_that_is_put_together_anew_what_there_is_then(self, here: Path, clock: Clock) -> None:
+        other = Recorder("B").run_started().root("b", "Write B").node("b", "b1", "Write B1").node("b", "b2", "Write B2")
+        mine = Recorder("A", beside=other).nameless().root("a", "Write A").step_started("a")
+        store(Path("treetop.db"), other.entries)
+        app = treetop(Path("treetop.db"), clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot)
+            await searched(pilot, "write", "enter")
+            await sees(pilot, "2 Tree: 4 nodes, 2 of 4 that match")
+            mine.run_id = "A"
+            mine.step_finished("a", "plan", after="PLAN_DONE")
+            store(Path("treetop.db"), other.entries[-1:])
+            await sees(pilot, "2 Tree: 3 nodes, 2 of 3 that match")
