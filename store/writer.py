@@ -23,8 +23,8 @@ from store.history import ASKED_AT_ONCE, batched
 from store.migration import migrate
 from store.projection import Arrived, Projection, identity_of
 
-KNOWN_HOMES = 200_000
-"""Of how many nodes the run is remembered without asking the file."""
+KNOWN_HOMES = 20_000
+"""Of how many nodes the run is remembered without asking the file, which takes some microseconds for each."""
 
 DELETED_AT_ONCE = 10_000
 """Rows that a deletion takes in one transaction."""
@@ -190,8 +190,9 @@ class Writer:
             self._streamless = heard
             raise
         self._projection.trim()
-        if len(self._homes) > KNOWN_HOMES:
+        if len(self._homes) + len(self._guesses) > KNOWN_HOMES:
             self._homes.clear()
+            self._guesses.clear()
         return counts
 
     def _put(self, entries: Sequence[Entry], stream: int | None, home: str | None, counts: Counts) -> None:
