@@ -27,6 +27,9 @@ VERSION = 2
 CACHE = 16_000
 """KiB that the writing connection keeps of the file: what a batch changes must fit, or it is written twice."""
 
+PATIENCE = 5.0
+"""Seconds for which a writer waits, where nothing else is said, until another lets go of the file."""
+
 Row = Sequence[Any]
 
 # Of values of these types, sqlite3 asks each time for an adapter before it stores them as they are, and to learn that there
@@ -46,11 +49,12 @@ def address(path: Path, mode: str) -> str:
     return f"{path.absolute().as_uri()}?mode={mode}{'&immutable=1' if alone else ''}"
 
 
-def connect_writer(path: Path, older: bool = False) -> sqlite3.Connection:
+def connect_writer(path: Path, older: bool = False, patience: float = PATIENCE) -> sqlite3.Connection:
     """Open the file for writing; make it where there is none. Autocommit: transactions are begun by hand.
 
     WAL with synchronous=FULL: a commit that returned survives a power cut, at a factor of 1.2 for batches of 1,000.
-    `older`: also a file of an older version, which is left as it is. Raises FileError and its kinds.
+    `older`: also a file of an older version, which is left as it is. `patience`: seconds to wait, at each step, for others
+    who write. Raises FileError and its kinds.
     """
     if not path.parent.is_dir():
         raise FileMissing(f"{path}: there is no folder {path.parent}; make it, or name another file with --db")
@@ -64,7 +68,7 @@ def connect_writer(path: Path, older: bool = False) -> sqlite3.Connection:
         raise FileError(f"{path}: may only be read; name another file with --db")
     try:
         connection = sqlite3.connect(
-            address(path, "rwc"), uri=True, timeout=5.0, isolation_level=None, check_same_thread=False
+            address(path, "rwc"), uri=True, timeout=patience, isolation_level=None, check_same_thread=False
         )
     except sqlite3.OperationalError as error:
         raise FileError(f"{path}: can not be opened for writing ({error}); name another file with --db") from error

@@ -67,14 +67,16 @@ class Writer:
         clock: Callable[[], float] = time.time,
         guest: bool = False,
         upgrade: Callable[[sqlite3.Connection, Path], None] = migrate,
+        patience: float = db.PATIENCE,
     ) -> None:
         """A guest writes while an ingester may be at work, which alone then moves pages into the file.
 
-        A file of an older version is brought up to date, by `upgrade`; to a guest it is FileOlder.
+        A file of an older version is brought up to date, by `upgrade`; to a guest it is FileOlder. `patience`: seconds
+        after which another who holds the file is FileBusy.
         """
         self.path = path
         self._clock = clock
-        self._db = db.connect_writer(path, older=not guest)
+        self._db = db.connect_writer(path, older=not guest, patience=patience)
         self._place = db.place(path)
         try:
             upgrade(self._db, path)
