@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from store.errors import FileBusy, FileError, FileForeign, FileMissing, FileNewer, FileOlder
+from store.events import PIECE
 from store.mount import ANY_DISK, mount_of
 from store.state import Call, Edge, EdgeKey, Node, Run, RunState, Step, Totals
 
@@ -117,6 +118,13 @@ def place(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def fill(connection: sqlite3.Connection, table: str, key: int, data: bytes) -> None:
+    """Write the `data` of a row that was made with `zeroblob`: given a value, SQLite would copy it as a whole, twice."""
+    with connection.blobopen(table, "data", key) as blob, memoryview(data) as whole:
+        for start in range(0, len(data), PIECE):
+            blob.write(whole[start : start + PIECE])
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:

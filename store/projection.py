@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from store import database as db
 from store.attribution import GUESSED
-from store.events import Event, StreamId, decode_facts, encode_facts
+from store.events import PIECE, Event, StreamId, decode_facts, encode_facts
 from store.fetching import Fetching
 from store.fold import Draft, Move, Transition
 from store.history import ASKED_AT_ONCE, EVERY, History, batched, encode, fetch_edges
@@ -249,11 +249,20 @@ class Projection:
                 )
             )
         self._db.executemany(_INSERT_EVENT, rows)
-        bodies = [(item.seq, item.crc, item.body) for item in items]
+        bodies = [(item.seq, item.crc, item.body) for item in items if len(item.body) <= PIECE]
         self._db.executemany("INSERT INTO body (seq, crc, data) VALUES (?, ?, ?)", bodies)
+        if len(bodies) < len(items):
+            self._write_large_bodies(items)
         self._write_mentions(run, items)
         self._write_run(run, items[0].seq, items[-1].seq, sum(len(item.body) for item in items))
         self._written += len(items)
+
+    def _write_large_bodies(self, items: Sequence[Arrived]) -> None:
+        for item in items:
+            if len(item.body) > PIECE:
+                row = item.seq, item.crc, len(item.body)
+                self._db.execute("INSERT INTO body (seq, crc, data) VALUES (?, ?, zeroblob(?))", row)
+                db.fill(self._db, "body", item.seq, item.body)
 
     def _advance(self, run: OpenRun, items: Sequence[Arrived]) -> dict[int, Transition]:
         """Fold, and write what that changed: nodes, edges, moves and, where one is due, a checkpoint."""

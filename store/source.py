@@ -141,19 +141,21 @@ class Source:
         """
         self._allowance.left = REPLY_BYTES if self.limit > 1 else None  # a single entry may have any size
         try:
-            return self._read(cursor, certain)
+            verdict = self._read(cursor, certain)
         except TooLarge:
             self._client.connection_pool.disconnect()
             self._allowance.left, self.limit = None, 1
-            return self._read(cursor, certain)
+            verdict = self._read(cursor, certain)
         finally:
             self._allowance.left = None
+        if _size(verdict.batch) > REPLY_BYTES:  # the connection keeps room for a reply as large as its last
+            self._client.connection_pool.disconnect()
+        return verdict
 
     def learn(self, batch: Sequence[Entry]) -> None:
         """Choose by these entries how many to read the next time."""
         if batch:
-            size = sum(len(value) for entry in batch for value in entry.fields.values()) // len(batch)
-            self.limit = max(1, min(BATCH, 2 * self.limit, BATCH_BYTES // (size + 1)))
+            self.limit = max(1, min(BATCH, 2 * self.limit, BATCH_BYTES // (_size(batch) // len(batch) + 1)))
 
     def wait(self, cursor: Cursor, stopping: Callable[[], bool]) -> bool:
         """Sleep in Redis until there is something to read. False: nothing came for a while, so look closely again."""
@@ -263,6 +265,11 @@ def is_refusal(error: Exception) -> bool:
     if not isinstance(error, redis.ResponseError) or isinstance(error, PASSING):
         return False
     return not str(error).startswith(("BUSY ", "UNBLOCKED "))  # a script takes long; a master became a replica
+
+
+def _size(batch: Sequence[Entry]) -> int:
+    """Bytes of all values."""
+    return sum(len(value) for entry in batch for value in entry.fields.values())
 
 
 def _entries_of_range(reply: Any) -> list[Entry]:

@@ -324,12 +324,15 @@ class Writer:
             reason = f"{reason[: REASON - 1]}…"
         if len(data) > LARGEST:
             reason, data = f"{reason} (the first {LARGEST:,} of {len(data):,} bytes)", data[:LARGEST]
-        self._db.execute(
-            "INSERT INTO rejected (stream, ms, number, found, reason, data) SELECT ?1, ?2, ?3, ?4, ?5, ?6"
-            " WHERE ?1 IS NOT NULL OR NOT EXISTS"
-            " (SELECT 1 FROM rejected WHERE stream IS NULL AND ms = ?2 AND number = ?3 AND data = ?6)",
-            (stream, *at.bounded, self._clock(), reason, data),
+        known = "SELECT EXISTS (SELECT 1 FROM rejected WHERE stream IS NULL AND ms = ? AND number = ? AND data = ?)"
+        if stream is None and self._db.execute(known, (*at.bounded, data)).fetchone()[0]:
+            return
+        row = self._db.execute(
+            "INSERT INTO rejected (stream, ms, number, found, reason, data) VALUES (?, ?, ?, ?, ?, zeroblob(?))",
+            (stream, *at.bounded, self._clock(), reason, len(data)),
         )
+        assert row.lastrowid is not None
+        db.fill(self._db, "rejected", row.lastrowid, data)
 
     def _without_duplicates(self, good: list[Arrived], counts: Counts, keep_differing: bool) -> list[Arrived]:
         """Leave out what is in the file already. The same id with other content is not the same event: rejected."""

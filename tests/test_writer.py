@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from store import projection, writer
 from store.cursor import Cursor, Entry, follow
 from store.errors import Fenced, FileError
-from store.events import StreamId
+from store.events import PIECE, StreamId
 from store.fold import fold
 from store.state import Edge, Node, empty
 from store.writer import Counts, Writer
@@ -158,6 +158,16 @@ def test_rejected_bytes_are_kept_as_they_are(db: Path) -> None:
     bad = b'{"event_type":"x\xff\x00'
     store(db, [entry_of(bad, 5)])
     assert query(db, "SELECT ms, number, reason, data FROM rejected") == [(5, 0, "not UTF-8: byte 16 is 0xff", bad)]
+
+
+@pytest.mark.parametrize("size", [PIECE - 1, PIECE, PIECE + 1, 2 * PIECE + 3])
+def test_bytes_of_any_size_are_kept_as_they_are(db: Path, size: int) -> None:
+    begin, end = b'{"event_type":"x","run_id":"run","event_id":"large","payload":{"text":"', b'"}}'
+    good = begin + bytes(65 + n % 26 for n in range(size - len(begin) - len(end))) + end
+    bad = good[:-1]
+    assert store(db, [entry_of(good, 1), entry_of(bad, 2), *Recorder().whole().entries]).rejected == 1
+    assert query(db, "SELECT data FROM body WHERE seq = 1") == [(good,)]
+    assert query(db, "SELECT data FROM rejected") == [(bad,)]
 
 
 def test_an_entry_without_event_is_rejected_with_its_fields(db: Path) -> None:
