@@ -8,6 +8,7 @@ Pure: no clock, no file, no network.
 """
 
 from codecs import getincrementaldecoder
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, NamedTuple, Union
 
@@ -473,6 +474,10 @@ def decode(body: bytes, at: StreamId) -> Event:
 
 def _check_text(body: bytes) -> None:
     """Raises Unreadable where it is not UTF-8."""
+    with suppress(UnicodeDecodeError):  # where that is, is found below
+        if len(body) <= PIECE:
+            body.decode()
+            return
     decoder, whole = getincrementaldecoder("utf-8")(), memoryview(body)
     for start in range(0, len(body), PIECE):
         before = start - len(decoder.getstate()[0])
