@@ -11,12 +11,10 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import redis
-from redis.backoff import NoBackoff
 from redis.connection import DefaultParser
-from redis.retry import Retry
 
+from store.client import make_client
 from store.cursor import START, Cursor, Entry, Look, Verdict, follow, is_contiguous, judge
-from store.errors import RedisError
 from store.events import StreamId
 from store.url import public
 
@@ -26,8 +24,8 @@ BLOCK = 0.5
 CHECK = 1.0
 """Seconds between two checks that the stream is still the one we know, while nothing arrives."""
 
-ANSWER = 5.0
-"""Seconds in which Redis must answer."""
+CONNECT, ANSWER = 3.0, 5.0
+"""Seconds in which Redis must accept a connection, and answer."""
 
 BATCH_FIRST = 16
 BATCH = 1_000
@@ -86,24 +84,9 @@ class _MeteredParser(DefaultParser):  # type: ignore[misc, valid-type]
 
 
 def connect(url: str, allowance: Allowance | None = None) -> redis.Redis:
-    """A client with every timeout given: the library's own retries would hide an outage for a minute."""
-    options: dict[str, Any] = {} if url.startswith("unix:") else {"socket_keepalive": True}
-    if allowance is not None:
-        options["parser_class"] = partial(_MeteredParser, allowance)
-    try:
-        return redis.Redis.from_url(
-            url,
-            decode_responses=False,
-            socket_timeout=BLOCK + ANSWER,
-            socket_connect_timeout=3.0,
-            retry=Retry(NoBackoff(), 0),
-            health_check_interval=0,
-            **options,
-        )
-    except ValueError as error:
-        raise RedisError(
-            f"{public(url)}: is not the address of a Redis ({error}); give one like redis://localhost:6379/0"
-        ) from error
+    """A client that may be told to wait in Redis. Raises RedisError."""
+    metered = {} if allowance is None else {"parser_class": partial(_MeteredParser, allowance)}
+    return make_client(url, BLOCK + ANSWER, CONNECT, **metered)
 
 
 class Asked(NamedTuple):
