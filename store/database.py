@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from store.errors import FileBusy, FileError, FileForeign, FileMissing, FileNewer, FileOlder
+from store.events import PIECE
 from store.state import Call, Edge, EdgeKey, Node, Run, Step, Totals
 
 APPLICATION_ID = 0x74726565
@@ -24,6 +25,9 @@ VERSION = 2
 
 CACHE = 16_000
 """KiB that the writing connection keeps of the file: what a batch changes must fit, or it is written twice."""
+
+PATIENCE = 5.0
+"""Seconds for which a writer waits, where nothing else is said, until another lets go of the file."""
 
 Row = Sequence[Any]
 
@@ -44,11 +48,12 @@ def address(path: Path, mode: str) -> str:
     return f"{path.absolute().as_uri()}?mode={mode}{'&immutable=1' if alone else ''}"
 
 
-def connect_writer(path: Path, older: bool = False) -> sqlite3.Connection:
+def connect_writer(path: Path, older: bool = False, patience: float = PATIENCE) -> sqlite3.Connection:
     """Open the file for writing; make it where there is none. Autocommit: transactions are begun by hand.
 
     WAL with synchronous=FULL: a commit that returned survives a power cut, at a factor of 1.2 for batches of 1,000.
-    `older`: also a file of an older version, which is left as it is. Raises FileError and its kinds.
+    `older`: also a file of an older version, which is left as it is. `patience`: seconds to wait, at each step, for others
+    who write. Raises FileError and its kinds.
     """
     from store.mount import ANY_DISK, mount_of
 
@@ -64,7 +69,7 @@ def connect_writer(path: Path, older: bool = False) -> sqlite3.Connection:
         raise FileError(f"{path}: may only be read; name another file with --db")
     try:
         connection = sqlite3.connect(
-            address(path, "rwc"), uri=True, timeout=5.0, isolation_level=None, check_same_thread=False
+            address(path, "rwc"), uri=True, timeout=patience, isolation_level=None, check_same_thread=False
         )
     except sqlite3.OperationalError as error:
         raise FileError(f"{path}: can not be opened for writing ({error}); name another file with --db") from error
@@ -113,6 +118,13 @@ def place(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def fill(connection: sqlite3.Connection, table: str, key: int, data: bytes) -> None:
+    """Write the `data` of a row that was made with `zeroblob`: given a value, SQLite would copy it as a whole, twice."""
+    with connection.blobopen(table, "data", key) as blob, memoryview(data) as whole:
+        for start in range(0, len(data), PIECE):
+            blob.write(whole[start : start + PIECE])
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:

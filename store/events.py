@@ -7,6 +7,8 @@ only for the event somebody opens. Prompts and responses are therefore never par
 Pure: no clock, no file, no network.
 """
 
+from codecs import getincrementaldecoder
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, NamedTuple, Union
 
@@ -16,6 +18,15 @@ from msgspec.structs import force_setattr
 
 PREVIEW = 240
 """How many characters of a long text the facts keep, for the one line that a timeline shows."""
+
+PLANNED = 10_000
+"""How many tasks of a plan the facts keep at most."""
+
+LONGEST_TYPE = 100_000
+"""Characters of the longest type of events."""
+
+PIECE = 1_000_000
+"""Bytes of a large body that are looked at, or written, at a time: it is in memory once, and not several times."""
 
 Id = str | int | None
 """An identifier as published. Some planners number things; numbers become text."""
@@ -237,6 +248,11 @@ class PlanReceived(Facts, frozen=True, omit_defaults=True):
     type = "plan_received"
     raw_plan: list[PlannedTask] | None = None
 
+    def __post_init__(self) -> None:
+        Facts.__post_init__(self)
+        if self.raw_plan is not None and len(self.raw_plan) > PLANNED:
+            force_setattr(self, "raw_plan", self.raw_plan[:PLANNED])
+
 
 class NodeAdded(Facts, frozen=True, omit_defaults=True):
     """A created node took its place in its owner's inner graph."""
@@ -433,9 +449,9 @@ def decode(body: bytes, at: StreamId) -> Event:
     What the envelope lacks is taken from the stream entry: no `event_id` becomes the entry's id, no readable `timestamp`
     the time at which Redis received it. Raises Unreadable for everything that is not an event.
     """
+    if not body.isascii():
+        _check_text(body)  # fields that are skipped are not checked otherwise, and SQLite reads them as text
     try:
-        if not body.isascii():
-            body.decode()  # fields that are skipped are not checked otherwise, and SQLite reads them as text
         try:
             envelope = _known.decode(body)
             event_type, facts = envelope.payload.type, envelope.payload
@@ -446,6 +462,8 @@ def decode(body: bytes, at: StreamId) -> Event:
         raise Unreadable(_reason(error)) from error
     if not event_type:
         raise Unreadable("event_type is empty")
+    if len(event_type) > LONGEST_TYPE:
+        raise Unreadable(f"event_type has {len(event_type):,} characters")
     event_id, run_id = envelope.event_id, envelope.run_id
     return Event(
         str(at) if event_id in (None, "") else str(event_id),
@@ -454,6 +472,22 @@ def decode(body: bytes, at: StreamId) -> Event:
         None if run_id in (None, "") else str(run_id),
         facts or _decode_payload(event_type, envelope.payload),
     )
+
+
+def _check_text(body: bytes) -> None:
+    """Raises Unreadable where it is not UTF-8."""
+    with suppress(UnicodeDecodeError):  # where that is, is found below
+        if len(body) <= PIECE:
+            body.decode()
+            return
+    decoder, whole = getincrementaldecoder("utf-8")(), memoryview(body)
+    for start in range(0, len(body), PIECE):
+        before = start - len(decoder.getstate()[0])
+        try:
+            decoder.decode(whole[start : start + PIECE], final=start + PIECE >= len(body))
+        except UnicodeDecodeError as error:
+            at = before + error.start
+            raise Unreadable(f"not UTF-8: byte {at} is {body[at]:#04x}") from None
 
 
 def _decode_payload(event_type: str, payload: msgspec.Raw) -> Facts:
@@ -476,8 +510,6 @@ def decode_facts(event_type: str, data: bytes | str) -> Facts:
 def _reason(error: BaseException) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
-    if isinstance(error, UnicodeDecodeError):
-        return f"not UTF-8: byte {error.start} is {error.object[error.start]:#04x}"
     if isinstance(error, MemoryError):
         return "too large to decode"
     text = str(error)

@@ -41,6 +41,10 @@ class Fetching(dict[K, V]):
     def __contains__(self, key: object) -> bool:
         return dict.__contains__(self, key) or self.get(key) is not None  # type: ignore[arg-type]
 
+    def forget_absent(self) -> None:
+        """What there was none of is asked for again."""
+        self._absent.clear()
+
     def clear(self) -> None:
         """Let go of everything; what is asked for after that is fetched again."""
         super().clear()

@@ -31,6 +31,9 @@ RETRY_FIRST, RETRY_LAST, RETRY_REFUSED = 0.1, 5.0, 30.0
 RETRY_FILE = 1.0
 """Seconds before the file is tried again."""
 
+PATIENCE = 2.0
+"""Seconds for which another may hold the file before that is said."""
+
 REPEAT = 10.0
 """Seconds after which a trouble with the file that lasts is said again."""
 
@@ -81,7 +84,7 @@ class Ingester:
         upgrade = partial(migrate, tell=_say, stopping=lambda: self._stopping)
         while not self._stopping:
             try:
-                with Writer(self.path, upgrade=upgrade) as writer:
+                with Writer(self.path, upgrade=upgrade, patience=PATIENCE) as writer:
                     self._opened = True
                     self._feed(writer)
             except FileOlder:  # it was time to stop before it was brought up to date: the next one does it

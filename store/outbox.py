@@ -19,11 +19,8 @@ from random import Random
 from weakref import WeakSet
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from store.errors import RedisError
-from store.url import public
+from store.client import make_client
 
 FIELD = "json_payload"
 """The field of a stream entry that holds the event."""
@@ -45,28 +42,8 @@ _log = logging.getLogger(__name__)
 
 
 def connect(url: str) -> redis.Redis:
-    """A client with every timeout given: the library's own retries would hide an outage for a minute.
-
-    Nothing is sent yet, but everything that sending needs is imported: a fork while another thread imports leaves the child
-    with an import that never ends.
-    """
-    keepalive = {} if url.startswith("unix:") else {"socket_keepalive": True}
-    try:
-        client = redis.Redis.from_url(
-            url,
-            decode_responses=False,
-            socket_timeout=ANSWER,
-            socket_connect_timeout=CONNECT,
-            retry=Retry(NoBackoff(), 0),
-            health_check_interval=0,
-            **keepalive,
-        )
-        client.connection_pool.make_connection()
-    except (ValueError, TypeError) as error:
-        raise RedisError(
-            f"{public(url)}: is not the address of a Redis ({error}); give one like redis://localhost:6379/0"
-        ) from error
-    return client
+    """A client of whom a thread may wait for an answer. Raises RedisError."""
+    return make_client(url, ANSWER, CONNECT)
 
 
 class Phase(IntEnum):

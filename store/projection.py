@@ -16,7 +16,7 @@ from msgspec import Struct, field
 
 from store import database as db
 from store.attribution import GUESSED
-from store.events import Event, StreamId, decode_facts, encode_facts
+from store.events import PIECE, Event, StreamId, decode_facts, encode_facts
 from store.fetching import Fetching
 from store.fold import Draft, Move, Transition
 from store.history import ASKED_AT_ONCE, EVERY, History, batched, encode, fetch_edges
@@ -24,6 +24,12 @@ from store.state import Edge, EdgeKey, Node, empty
 
 CACHED_NODES = 100_000
 """How many nodes of runs in progress stay in memory between batches."""
+
+AWAY = 20_000
+"""Events of others after which a run is let go of: to read it again takes as long as some dozen events."""
+
+CACHED_TYPES = 1_000
+"""How many types of events stay in memory between batches."""
 
 CHUNK = 5_000
 """Events that are read at a time when a run is built again."""
@@ -73,6 +79,8 @@ class OpenRun(Struct):
     """The position of the newest."""
     touched: set[str] = field(default_factory=set)
     """The nodes that changed since then."""
+    heard: int = 0
+    """How many events had been written, of any run, when it was last asked for."""
 
     def key_of(self, node_id: str) -> int:
         """The key of a node's row."""
@@ -138,6 +146,8 @@ class Projection:
         self._db = connection
         self._runs: OrderedDict[str, OpenRun] = OrderedDict()
         self._types: dict[str, int] = {}
+        self._written = 0
+        """How many events, of any run."""
 
     def forget(self) -> None:
         """Drop what is remembered of the file: the transaction failed, or another process wrote."""
@@ -146,6 +156,10 @@ class Projection:
 
     def trim(self) -> None:
         """Let go of the runs not heard of for longest. Between transactions only."""
+        while self._runs and next(iter(self._runs.values())).heard < self._written - AWAY:
+            self._runs.popitem(last=False)
+        if len(self._types) > CACHED_TYPES:
+            self._types.clear()
         nodes = sum(len(run.nodes) for run in self._runs.values())
         while nodes > CACHED_NODES and len(self._runs) > 1:
             nodes -= len(self._runs.popitem(last=False)[1].nodes)
@@ -159,6 +173,7 @@ class Projection:
         if run is None:
             run = self._runs[run_id] = self._load(run_id)
         self._runs.move_to_end(run_id)
+        run.heard = self._written
         return run
 
     def _load(self, run_id: str) -> OpenRun:
@@ -242,10 +257,20 @@ class Projection:
                 )
             )
         self._db.executemany(_INSERT_EVENT, rows)
-        bodies = [(item.seq, item.crc, item.body) for item in items]
+        bodies = [(item.seq, item.crc, item.body) for item in items if len(item.body) <= PIECE]
         self._db.executemany("INSERT INTO body (seq, crc, data) VALUES (?, ?, ?)", bodies)
+        if len(bodies) < len(items):
+            self._write_large_bodies(items)
         self._write_mentions(run, items)
         self._write_run(run, items[0].seq, items[-1].seq, sum(len(item.body) for item in items))
+        self._written += len(items)
+
+    def _write_large_bodies(self, items: Sequence[Arrived]) -> None:
+        for item in items:
+            if len(item.body) > PIECE:
+                row = item.seq, item.crc, len(item.body)
+                self._db.execute("INSERT INTO body (seq, crc, data) VALUES (?, ?, zeroblob(?))", row)
+                db.fill(self._db, "body", item.seq, item.body)
 
     def _advance(self, run: OpenRun, items: Sequence[Arrived]) -> dict[int, Transition]:
         """Fold, and write what that changed: nodes, edges, moves and, where one is due, a checkpoint."""
@@ -334,6 +359,8 @@ class Projection:
         row = (run.key, declared, run.generation, first, last, size, *db.run_to_row(now))
         self._db.execute(_UPSERT_RUN, row)
         run.written = now.events
+        run.edges.clear()  # each is announced once, and what there was none of may be there by now
+        run.nodes.forget_absent()
 
     def move(self, seqs: Sequence[int], source: str, target: str) -> None:
         """Events of one run turn out to be another's. Both are built again from their events."""

@@ -11,12 +11,10 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import redis
-from redis.backoff import NoBackoff
 from redis.connection import DefaultParser
-from redis.retry import Retry
 
+from store.client import make_client
 from store.cursor import START, Cursor, Entry, Look, Verdict, follow, is_contiguous, judge
-from store.errors import RedisError
 from store.events import StreamId
 from store.url import public
 
@@ -26,8 +24,8 @@ BLOCK = 0.5
 CHECK = 1.0
 """Seconds between two checks that the stream is still the one we know, while nothing arrives."""
 
-ANSWER = 5.0
-"""Seconds in which Redis must answer."""
+CONNECT, ANSWER = 3.0, 5.0
+"""Seconds in which Redis must accept a connection, and answer."""
 
 BATCH_FIRST = 16
 BATCH = 1_000
@@ -86,24 +84,9 @@ class _MeteredParser(DefaultParser):  # type: ignore[misc, valid-type]
 
 
 def connect(url: str, allowance: Allowance | None = None) -> redis.Redis:
-    """A client with every timeout given: the library's own retries would hide an outage for a minute."""
-    options: dict[str, Any] = {} if url.startswith("unix:") else {"socket_keepalive": True}
-    if allowance is not None:
-        options["parser_class"] = partial(_MeteredParser, allowance)
-    try:
-        client = redis.Redis.from_url(
-            url,
-            decode_responses=False,
-            socket_timeout=BLOCK + ANSWER,
-            socket_connect_timeout=3.0,
-            retry=Retry(NoBackoff(), 0),
-            health_check_interval=0,
-            **options,
-        )
-    except ValueError as error:
-        raise RedisError(
-            f"{public(url)}: is not the address of a Redis ({error}); give one like redis://localhost:6379/0"
-        ) from error
+    """A client that may be told to wait in Redis; XRANGE and XREAD give entries. Raises RedisError."""
+    metered = {} if allowance is None else {"parser_class": partial(_MeteredParser, allowance)}
+    client = make_client(url, BLOCK + ANSWER, CONNECT, **metered)
     client.set_response_callback("XRANGE", _entries)
     client.set_response_callback("XREAD", _entries_of_read)
     return client
@@ -144,19 +127,21 @@ class Source:
         """
         self._allowance.left = REPLY_BYTES if self.limit > 1 else None  # a single entry may have any size
         try:
-            return self._read(cursor, certain)
+            verdict = self._read(cursor, certain)
         except TooLarge:
             self._client.connection_pool.disconnect()
             self._allowance.left, self.limit = None, 1
-            return self._read(cursor, certain)
+            verdict = self._read(cursor, certain)
         finally:
             self._allowance.left = None
+        if _size(verdict.batch) > REPLY_BYTES:  # the connection keeps room for a reply as large as its last
+            self._client.connection_pool.disconnect()
+        return verdict
 
     def learn(self, batch: Sequence[Entry]) -> None:
         """Choose by these entries how many to read the next time."""
         if batch:
-            size = sum(len(value) for entry in batch for value in entry.fields.values()) // len(batch)
-            self.limit = max(1, min(BATCH, 2 * self.limit, BATCH_BYTES // (size + 1)))
+            self.limit = max(1, min(BATCH, 2 * self.limit, BATCH_BYTES // (_size(batch) // len(batch) + 1)))
 
     def wait(self, cursor: Cursor, stopping: Callable[[], bool]) -> bool:
         """Sleep in Redis until there is something to read. False: nothing came for a while, so look closely again."""
@@ -264,6 +249,11 @@ def is_refusal(error: Exception) -> bool:
     if not isinstance(error, redis.ResponseError) or isinstance(error, PASSING):
         return False
     return not str(error).startswith(("BUSY ", "UNBLOCKED "))  # a script takes long; a master became a replica
+
+
+def _size(batch: Sequence[Entry]) -> int:
+    """Bytes of all values."""
+    return sum(len(value) for entry in batch for value in entry.fields.values())
 
 
 def _entries(reply: Any, **_: Any) -> list[Entry]:

@@ -23,8 +23,8 @@ from store.history import ASKED_AT_ONCE, batched
 from store.migration import migrate
 from store.projection import Arrived, Projection, identity_of
 
-KNOWN_HOMES = 200_000
-"""Of how many nodes the run is remembered without asking the file."""
+KNOWN_HOMES = 20_000
+"""Of how many nodes the run is remembered without asking the file, which takes some microseconds for each."""
 
 DELETED_AT_ONCE = 10_000
 """Rows that a deletion takes in one transaction."""
@@ -67,14 +67,16 @@ class Writer:
         clock: Callable[[], float] = time.time,
         guest: bool = False,
         upgrade: Callable[[sqlite3.Connection, Path], None] = migrate,
+        patience: float = db.PATIENCE,
     ) -> None:
         """A guest writes while an ingester may be at work, which alone then moves pages into the file.
 
-        A file of an older version is brought up to date, by `upgrade`; to a guest it is FileOlder.
+        A file of an older version is brought up to date, by `upgrade`; to a guest it is FileOlder. `patience`: seconds
+        after which another who holds the file is FileBusy.
         """
         self.path = path
         self._clock = clock
-        self._db = db.connect_writer(path, older=not guest)
+        self._db = db.connect_writer(path, older=not guest, patience=patience)
         self._place = db.place(path)
         try:
             upgrade(self._db, path)
@@ -190,8 +192,9 @@ class Writer:
             self._streamless = heard
             raise
         self._projection.trim()
-        if len(self._homes) > KNOWN_HOMES:
+        if len(self._homes) + len(self._guesses) > KNOWN_HOMES:
             self._homes.clear()
+            self._guesses.clear()
         return counts
 
     def _put(self, entries: Sequence[Entry], stream: int | None, home: str | None, counts: Counts) -> None:
@@ -323,12 +326,15 @@ class Writer:
             reason = f"{reason[: REASON - 1]}…"
         if len(data) > LARGEST:
             reason, data = f"{reason} (the first {LARGEST:,} of {len(data):,} bytes)", data[:LARGEST]
-        self._db.execute(
-            "INSERT INTO rejected (stream, ms, number, found, reason, data) SELECT ?1, ?2, ?3, ?4, ?5, ?6"
-            " WHERE ?1 IS NOT NULL OR NOT EXISTS"
-            " (SELECT 1 FROM rejected WHERE stream IS NULL AND ms = ?2 AND number = ?3 AND data = ?6)",
-            (stream, *at.bounded, self._clock(), reason, data),
+        known = "SELECT EXISTS (SELECT 1 FROM rejected WHERE stream IS NULL AND ms = ? AND number = ? AND data = ?)"
+        if stream is None and self._db.execute(known, (*at.bounded, data)).fetchone()[0]:
+            return
+        row = self._db.execute(
+            "INSERT INTO rejected (stream, ms, number, found, reason, data) VALUES (?, ?, ?, ?, ?, zeroblob(?))",
+            (stream, *at.bounded, self._clock(), reason, len(data)),
         )
+        assert row.lastrowid is not None
+        db.fill(self._db, "rejected", row.lastrowid, data)
 
     def _without_duplicates(self, good: list[Arrived], counts: Counts, keep_differing: bool) -> list[Arrived]:
         """Leave out what is in the file already. The same id with other content is not the same event: rejected."""

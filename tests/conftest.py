@@ -67,6 +67,7 @@ def small_past(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "FAR", 12)
     monkeypatch.setattr(history, "KEPT", 6)
     monkeypatch.setattr(projection, "CACHED_NODES", 3)
+    monkeypatch.setattr(projection, "AWAY", 5)
     monkeypatch.setattr(view, "MANY", 3)
 
 

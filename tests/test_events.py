@@ -1,5 +1,7 @@
 """From published bytes to an event: what is read, what is made up, what is refused and in which words."""
 
+from contextlib import suppress
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -139,6 +141,36 @@ def test_what_is_no_event_is_refused_with_a_reason(body: bytes, reason: str) -> 
 )
 def test_bytes_that_are_not_utf_8_are_refused_wherever_they_are(body: bytes) -> None:
     assert refusal(body).startswith("not UTF-8: byte ")
+
+
+@given(st.integers(0, 12), st.text("aé漢👍", min_size=12, max_size=30), st.none() | st.integers(0, 60))
+def test_a_large_body_is_looked_at_piece_by_piece(before: int, text: str, spoilt: int | None) -> None:
+    """With a piece of any end: in the middle of a character, before one, after one."""
+    body = b'{"event_type":"x","payload":{"text":"' + b"x" * before + text.encode() + b'"}}'
+    if spoilt is not None and spoilt < len(body):
+        body = body[:spoilt] + b"\xff" + body[spoilt:]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ev, "PIECE", 7)
+        with suppress(UnicodeDecodeError):
+            body.decode()
+            assert decode(body, AT).type == "x"
+            return
+        with pytest.raises(UnicodeDecodeError) as found:
+            body.decode()
+        at = found.value.start
+        assert refusal(body) == f"not UTF-8: byte {at} is {body[at]:#04x}"
+
+
+def test_a_type_that_is_no_name_is_refused() -> None:
+    assert read(event_type="x" * ev.LONGEST_TYPE).type == "x" * 100_000
+    assert refusal(body_of(ENVELOPE | {"event_type": "x" * 100_001})) == "event_type has 100,001 characters"
+
+
+def test_of_a_plan_without_end_the_beginning_is_kept() -> None:
+    facts = read(event_type="plan_received", payload={"node_id": "n", "raw_plan": [{}] * 10_001}).facts
+    assert isinstance(facts, ev.PlanReceived)
+    assert facts.raw_plan is not None
+    assert len(facts.raw_plan) == ev.PLANNED == 10_000
 
 
 def test_half_a_surrogate_pair_is_refused() -> None:

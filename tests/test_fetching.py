@@ -92,6 +92,15 @@ def test_what_it_let_go_of_is_fetched_again() -> None:
     assert source.asked == [[3, 77], [3], [77]]
 
 
+def test_what_there_was_none_of_may_be_there_later() -> None:
+    source, mapping = squares()
+    mapping.expect([3, 77])
+    source.values = {3: 10, 77: 78}
+    mapping.forget_absent()
+    assert (mapping[3], mapping[77]) == (9, 78)
+    assert source.asked == [[3, 77], [77]]
+
+
 @given(
     st.dictionaries(st.integers(0, 6), st.integers(0, 3)),
     st.lists(st.tuples(st.sampled_from(("get", "set", "in", "expect")), st.integers(0, 6), st.integers(0, 3))),

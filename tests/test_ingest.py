@@ -1,5 +1,6 @@
 """From a real Redis into the file: all of it, once, whatever happens on the way."""
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -8,16 +9,17 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from store import source
+from store import database, source
 from store.cursor import Cursor, Entry
-from store.errors import FileLocked, RedisError
+from store.errors import FileLocked, RedisError, RunUnknown
 from store.events import StreamId
 from store.ingest import Ingester
 from store.lease import Lease
+from store.prune import mark
 from store.redis_server import RedisServer
 from store.source import BATCH_FIRST
 from store.state import EdgeKey
-from store.writer import Counts, Writer
+from store.writer import Counts, Writer, delete_run
 from tests.conftest import until
 from tests.live import STREAM, command, counts_entries, ingesting, number_stored, publish, state_of_ingest
 from tests.recorder import Recorder, body_of, entry_of
@@ -234,6 +236,29 @@ def test_a_stream_that_stays_empty_is_not_one_gap_after_the_other(redis_server: 
 
 
 # Twice
+
+
+def test_an_ingester_says_that_the_file_is_held_before_others_give_up(
+    redis_server: RedisServer, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within three seconds, on every screen; it goes on waiting."""
+    patience: list[int] = []
+    connect = database.connect_writer
+
+    def connect_and_ask(path: Path, older: bool = False, **options: float) -> sqlite3.Connection:
+        connection = connect(path, older, **options)
+        patience.append(connection.execute("PRAGMA busy_timeout").fetchone()[0])
+        return connection
+
+    monkeypatch.setattr(database, "connect_writer", connect_and_ask)
+    with ingesting(db, redis_server.url):
+        until(lambda: state_of_ingest(db) == "live")
+    drain(db, redis_server)
+    with Writer(db, guest=True):
+        mark(db, "run", True)
+    with pytest.raises(RunUnknown):
+        delete_run(db, "run")
+    assert patience == [2_000, 5_000, 5_000, 5_000, 5_000]
 
 
 def test_a_second_ingester_is_told_of_the_first(redis_server: RedisServer, db: Path) -> None:

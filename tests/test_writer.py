@@ -1,5 +1,6 @@
 """Writing: rows are the fold of the events, each event is stored once, and nothing is lost on the way."""
 
+import gc
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from store import projection, writer
 from store.cursor import Cursor, Entry, follow
 from store.errors import Fenced, FileError
-from store.events import StreamId
+from store.events import PIECE, StreamId
 from store.fold import fold
-from store.state import empty
+from store.state import Edge, Node, empty
 from store.writer import Counts, Writer
 from tests.recorder import Recorder, body_of, entry_of, events_of, state_of
 from tests.strategies import streams
@@ -64,6 +66,35 @@ def test_how_many_are_written_at_a_time_makes_no_difference(entries: list[Entry]
     assert written(entries, 1) == at_once
     assert written(entries, 7) == at_once
     assert written(entries, 4, restarts=True) == at_once
+
+
+@laws
+@given(streams("A", "B", None), st.integers(1, 7))
+def test_what_is_let_go_of_in_between_makes_no_difference(entries: list[Entry], size: int) -> None:
+    kept = written(entries, size)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(projection, "AWAY", 0)
+        patch.setattr(projection, "CACHED_NODES", 0)
+        patch.setattr(projection, "CACHED_TYPES", 0)
+        patch.setattr(writer, "KNOWN_HOMES", 0)
+        assert written(entries, size) == kept
+
+
+def test_memory_does_not_grow_with_the_runs_that_went_by(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether they ended or just fell silent."""
+    monkeypatch.setattr(projection, "AWAY", 100)
+
+    def held() -> int:
+        gc.collect()
+        return sum(isinstance(found, Node | Edge) for found in gc.get_objects())
+
+    before, after = held(), list[int]()
+    with Writer(db) as open_writer:
+        for number in range(40):
+            recorder = Recorder(f"run-{number}", name=f"run-{number}").whole()
+            open_writer.append(recorder.entries if number % 2 else recorder.entries[:-10])
+            after.append(held() - before)
+    assert 0 < after[-1] <= max(after[:10])
 
 
 @laws
@@ -127,6 +158,16 @@ def test_rejected_bytes_are_kept_as_they_are(db: Path) -> None:
     bad = b'{"event_type":"x\xff\x00'
     store(db, [entry_of(bad, 5)])
     assert query(db, "SELECT ms, number, reason, data FROM rejected") == [(5, 0, "not UTF-8: byte 16 is 0xff", bad)]
+
+
+@pytest.mark.parametrize("size", [PIECE - 1, PIECE, PIECE + 1, 2 * PIECE + 3])
+def test_bytes_of_any_size_are_kept_as_they_are(db: Path, size: int) -> None:
+    begin, end = b'{"event_type":"x","run_id":"run","event_id":"large","payload":{"text":"', b'"}}'
+    good = begin + bytes(65 + n % 26 for n in range(size - len(begin) - len(end))) + end
+    bad = good[:-1]
+    assert store(db, [entry_of(good, 1), entry_of(bad, 2), *Recorder().whole().entries]).rejected == 1
+    assert query(db, "SELECT data FROM body WHERE seq = 1") == [(good,)]
+    assert query(db, "SELECT data FROM rejected") == [(bad,)]
 
 
 def test_an_entry_without_event_is_rejected_with_its_fields(db: Path) -> None:

@@ -3,13 +3,14 @@
 import asyncio
 import gc
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on, work
 from textual.actions import parse
@@ -97,6 +98,7 @@ class Treetop(App[None]):
         """What is wrong with the file."""
         self._filters: list[LineFilter] = [ControlFilter(), *([AsciiFilter()] if ascii_only else [])]
         self._mouse = True
+        self._excepthook = threading.excepthook
 
     @property
     def available_themes(self) -> dict[str, Theme]:
@@ -119,6 +121,8 @@ class Treetop(App[None]):
 
     async def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._task_failed)
+        threading.excepthook = partial(self._thread_failed, loop)
         for number in SIGNALS:
             loop.add_signal_handler(number, partial(self.exit, return_code=128 + number))
         if not self.is_headless:
@@ -137,6 +141,22 @@ class Treetop(App[None]):
         with suppress(RuntimeError):  # it has ended already
             loop.call_soon_threadsafe(partial(self.exit, return_code=GONE))
 
+    # What nobody thought of ends the program with its traceback. Textual sees to workers, timers and handlers.
+
+    def _task_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, Exception) and "transport" not in context:  # such as the pipe to an ingester that was killed
+            self._fail(error)
+
+    def _thread_failed(self, loop: asyncio.AbstractEventLoop, failure: threading.ExceptHookArgs) -> None:
+        if isinstance(failure.exc_value, Exception):
+            with suppress(RuntimeError):  # it has ended already
+                loop.call_soon_threadsafe(self._fail, failure.exc_value)
+
+    @work
+    async def _fail(self, error: Exception) -> None:
+        raise error
+
     def _list_of_runs(self) -> RunsScreen:
         screen = RunsScreen(self.glyphs, self.clock, self.path, self._no_run_yet, _delete, _mark)
         screen.news(self._reader)
@@ -151,6 +171,7 @@ class Treetop(App[None]):
         )
 
     async def on_unmount(self) -> None:
+        threading.excepthook = self._excepthook
         if self._ingester is not None:
             await self._ingester.stop()
         if self._reader is not None:

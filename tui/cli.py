@@ -183,6 +183,7 @@ def ingest(db: Path, url: str, stream: str, drain: bool, until_eof: bool) -> Non
     from store.ingest import Ingester
 
     ingester = Ingester(db, url, stream)
+    failures: list[Exception] = []
     try:
         if drain:
             click.echo(json.dumps(msgspec.to_builtins(ingester.drain())))
@@ -190,16 +191,22 @@ def ingest(db: Path, url: str, stream: str, drain: bool, until_eof: bool) -> Non
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: ingester.stop())
         if until_eof:
-            threading.Thread(target=_until_eof, args=(ingester.stop,), daemon=True).start()
+            threading.Thread(target=_until_eof, args=(ingester.stop, failures), daemon=True).start()
         ingester.run()
+        for failure in failures:
+            raise failure
     except FileLocked as error:
         click.echo(f"treetop: {error}", err=True)
         sys.exit(HELD)
 
 
-def _until_eof(stop: Callable[[], None]) -> None:
-    while os.read(0, 4096):
-        pass
+def _until_eof(stop: Callable[[], None], failures: list[Exception]) -> None:
+    """Wait for the end of standard input. If that can not be done, nobody would end us either: then stop, too."""
+    try:
+        while os.read(0, 4096):
+            pass
+    except Exception as error:
+        failures.append(error)
     stop()
 
 

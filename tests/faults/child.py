@@ -59,8 +59,8 @@ def drain_until_step(path: Path, url: str, step: int) -> None:
 
     connect = db.connect_writer
 
-    def connect_counting(path: Path, older: bool = False) -> Any:
-        connection = connect(path, older)
+    def connect_counting(*arguments: Any, **options: Any) -> Any:
+        connection = connect(*arguments, **options)
         connection.set_trace_callback(count)
         return connection
 
