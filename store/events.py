@@ -22,7 +22,7 @@ PREVIEW = 240
 PLANNED = 10_000
 """How many tasks of a plan the facts keep at most."""
 
-LONGEST_TYPE = 100_000
+LONGEST_TYPE = 1_000_000
 """Characters of the longest type of events."""
 
 PIECE = 1_000_000

@@ -56,7 +56,7 @@ class ProblemsScreen(FedScreen):
     @on(Rows.Moved)
     def _detail(self) -> None:
         if self.reader is not None:
-            self.run_worker(self._inspect(self.reader), group="inspect", exclusive=True)
+            self.run_worker(partial(self._inspect, self.reader), group="inspect", exclusive=True)
 
     async def _inspect(self, reader: Reader) -> None:
         problem, pane = self._problems.selected, self._pane

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -183,7 +184,7 @@ class RunsScreen(FedScreen):
     def action_mark(self) -> None:
         row = self._list.selected
         if row is not None:
-            self.run_worker(self._keep(row), group="mark")
+            self.run_worker(partial(self._keep, row), group="mark")
 
     async def _keep(self, row: RunRow) -> None:
         try:
@@ -215,7 +216,7 @@ class RunsScreen(FedScreen):
         self.app.push_screen(Confirm(what, "Delete"), lambda yes: self._confirmed(row) if yes else None)
 
     def _confirmed(self, row: RunRow) -> None:
-        self.run_worker(self._remove(row), group="delete")
+        self.run_worker(partial(self._remove, row), group="delete")
 
     async def _remove(self, row: RunRow) -> None:
         try:
