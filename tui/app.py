@@ -1,6 +1,7 @@
 """The application: opens the file, sees to it that it is fed, pushes the screens."""
 
 import asyncio
+import errno
 import gc
 import signal
 import threading
@@ -149,9 +150,12 @@ class Treetop(App[None]):
             self._fail(error)
 
     def _thread_failed(self, loop: asyncio.AbstractEventLoop, failure: threading.ExceptHookArgs) -> None:
-        if isinstance(failure.exc_value, Exception):
+        error = failure.exc_value
+        if isinstance(error, OSError) and error.errno == errno.EIO:  # of the thread that draws
+            self._terminal_is_gone(loop)
+        elif isinstance(error, Exception):
             with suppress(RuntimeError):  # it has ended already
-                loop.call_soon_threadsafe(self._fail, failure.exc_value)
+                loop.call_soon_threadsafe(self._fail, error)
 
     @work
     async def _fail(self, error: Exception) -> None:

@@ -18,6 +18,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -26,13 +27,13 @@ import redis
 from store.redis_server import RedisServer
 from store.writer import FIELD
 from tests.bench.figure import median
+from tests.bench.growth import entries
 from tests.bench.process import Process
 from tests.bench.program import STREAM
-from tests.faults.numbered import numbered
 from tests.tables import query
 
-KEPT, BURST = 200_000, 0.02
-"""Entries that the stream keeps, unless it is trimmed, and seconds between two groups of them."""
+KEPT, BURST, WARM = 200_000, 0.02, 300_000
+"""Entries that the stream keeps unless it is trimmed; seconds between two groups of them; how many fill all caches."""
 
 CALM, PATIENCE, GROWTH = 8.0, 120.0, 1.1
 """Seconds between two faults at most, and in which all the rest is stored; how many times larger a process may become."""
@@ -51,14 +52,17 @@ class Soak:
     def start(self) -> None:
         where = ("--db", str(self.path), "--redis", self.server.url, "--stream", STREAM)
         command = [sys.executable, "-m", "tui.cli", "ingest", *where]
-        self.ingester = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.born, self.ingester = (
+            self.sent,
+            subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL),
+        )
 
     def publish(self) -> None:
-        client, begun = redis.Redis.from_url(self.server.url, socket_timeout=None), time.monotonic()
+        client, begun, source = redis.Redis.from_url(self.server.url, socket_timeout=None), time.monotonic(), entries()
         while not self.enough.wait(BURST):
             due, pipe = int((time.monotonic() - begun) * self.rate), client.pipeline(transaction=False)
-            for number in range(self.sent, due):
-                pipe.xadd(STREAM, {FIELD: numbered(number)}, maxlen=KEPT, approximate=True)
+            for entry in islice(source, due - self.sent):
+                pipe.xadd(STREAM, {FIELD: entry.fields[FIELD]}, maxlen=KEPT, approximate=True)
             pipe.execute()
             self.sent = due
 
@@ -94,7 +98,7 @@ class Soak:
             fault = self.luck.choice([self.freeze, self.lock, self.trim] + [self.kill] * (spent < seconds / 2))
             self.faults[fault.__name__] += 1
             fault()
-            if spent > seconds / 2:
+            if self.sent - self.born > WARM:
                 files, threads = (len(os.listdir(f"/proc/{self.ingester.pid}/{name}")) for name in ("fd", "task"))
                 self.samples.append((Process(self.ingester.pid).memory, files, threads))
         self.enough.set()

@@ -2,15 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 from textual import events, on, work
 from textual._styles_cache import StylesCache
 from textual.message import Message
 from textual.screen import Screen
 
-from store.errors import StoreError
+from store.errors import RunChanged, StoreError
 from store.reader import Reader
 from tui.text import clean
 from tui.theme import Glyphs
@@ -79,6 +80,23 @@ class FedScreen(Screen[None]):
     def say(self, error: StoreError) -> None:
         """Tell the user what is wrong."""
         self.notify(clean(str(error)), severity="error", markup=False, timeout=10)
+
+    def do(self, work: Callable[[], Awaitable[None]], group: str, exclusive: bool = True) -> None:
+        """Do something with the file, in the place of what the group was at."""
+        careful: Callable[[], Awaitable[bool]] = partial(self._try, work)
+        self.run_worker(careful, group=group, exclusive=exclusive)
+
+    async def _try(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """Do something with the file, and say what the file has against it, if anything."""
+        try:
+            await work()
+        except RunChanged:  # the next look tells what became of it
+            self.soon()
+            return False
+        except StoreError as error:
+            self.say(error)
+            return False
+        return True
 
     @on(events.Mount)
     def _begin(self) -> None:

@@ -1,6 +1,7 @@
 """Rejected entries and gaps: what of the stream is not in the runs, and why."""
 
 from collections.abc import Callable
+from functools import partial
 
 from textual import on
 from textual.app import ComposeResult
@@ -56,7 +57,7 @@ class ProblemsScreen(FedScreen):
     @on(Rows.Moved)
     def _detail(self) -> None:
         if self.reader is not None:
-            self.run_worker(partial(self._inspect, self.reader), group="inspect", exclusive=True)
+            self.do(partial(self._inspect, self.reader), "inspect")
 
     async def _inspect(self, reader: Reader) -> None:
         problem, pane = self._problems.selected, self._pane

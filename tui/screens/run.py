@@ -309,7 +309,7 @@ class RunScreen(SearchScreen):
 
     @on(Timeline.Needed)
     def _events_needed(self, message: Timeline.Needed) -> None:
-        self.work(partial(self._supply, message.first, message.last), "page", exclusive=False)
+        self.do(partial(self._supply, message.first, message.last), "page", exclusive=False)
 
     async def _supply(self, first: int, last: int) -> None:
         await self._events.supply(first, last)
@@ -358,9 +358,9 @@ class RunScreen(SearchScreen):
         self._seen = seen
         if self._about == "event":
             if event is not None:
-                self.work(partial(self._inspect_event, event), "inspect")
+                self.do(partial(self._inspect_event, event), "inspect")
         elif node is not None and selected is not None:
-            self.work(partial(self._inspect_node, selected, node), "inspect")
+            self.do(partial(self._inspect_node, selected, node), "inspect")
         else:  # nothing was born yet
             self._inspector.show(None, ())
 

@@ -15,7 +15,6 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input
 
-from store.errors import StoreError
 from store.reader import Reader
 from store.record import RunRow
 from tui import format as fmt
@@ -184,13 +183,10 @@ class RunsScreen(FedScreen):
     def action_mark(self) -> None:
         row = self._list.selected
         if row is not None:
-            self.run_worker(partial(self._keep, row), group="mark")
+            self.do(partial(self._keep, row), "mark", exclusive=False)
 
     async def _keep(self, row: RunRow) -> None:
-        try:
-            await asyncio.to_thread(self._mark, self._path, row.run.run_id, not row.marked)
-        except StoreError as error:
-            self.notify(clean(str(error)), severity="error", markup=False)
+        await asyncio.to_thread(self._mark, self._path, row.run.run_id, not row.marked)
         self._rows.clear()
         self.news(self.reader)
 
@@ -216,13 +212,9 @@ class RunsScreen(FedScreen):
         self.app.push_screen(Confirm(what, "Delete"), lambda yes: self._confirmed(row) if yes else None)
 
     def _confirmed(self, row: RunRow) -> None:
-        self.run_worker(partial(self._remove, row), group="delete")
+        self.do(partial(self._remove, row), "delete", exclusive=False)
 
     async def _remove(self, row: RunRow) -> None:
-        try:
-            await asyncio.to_thread(self._delete, self._path, row.run.run_id)
-        except StoreError as error:
-            self.notify(clean(str(error)), severity="error", markup=False)
-        else:
-            self.notify(clean(row.run.goal or row.run.run_id, 80), title="Deleted", markup=False)
+        await asyncio.to_thread(self._delete, self._path, row.run.run_id)
+        self.notify(clean(row.run.goal or row.run.run_id, 80), title="Deleted", markup=False)
         self.news(self.reader)

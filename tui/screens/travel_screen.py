@@ -11,7 +11,6 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.timer import Timer
 from textual.widgets import Input
 
-from store.errors import RunChanged, StoreError
 from store.view import View
 from tui.models import seek
 from tui.screens.fed import FRAME, FedScreen
@@ -105,28 +104,10 @@ class TravelScreen(FedScreen):
         box.add_class("-open")
         box.focus()
 
-    def work(self, work: Callable[[], Awaitable[None]], group: str, exclusive: bool = True) -> None:
-        """Do something that reads, in the place of what the group was at."""
-
-        careful: Callable[[], Awaitable[bool]] = partial(self._try, work)
-        self.run_worker(careful, group=group, exclusive=exclusive)
-
-    async def _try(self, work: Callable[[], Awaitable[None]]) -> bool:
-        """Do something that reads, and say what the file has against it, if anything."""
-        try:
-            await work()
-        except RunChanged:  # the next look tells what became of it
-            self.soon()
-            return False
-        except StoreError as error:
-            self.say(error)
-            return False
-        return True
-
     def find(self, search: Callable[[], Awaitable[None]]) -> None:
         """Look for the place where a key leads to, from where the keys before it led."""
         if self._view is not None:
-            self.work(partial(self._in_turn, search), "find", exclusive=False)
+            self.do(partial(self._in_turn, search), "find", exclusive=False)
 
     async def _in_turn(self, search: Callable[[], Awaitable[None]]) -> None:
         async with self._turn:
