@@ -11,10 +11,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from store import database as db
+from store.deletion import delete_run
 from store.errors import FileError
 from store.record import RunRow
 from store.state import RunStatus
-from store.writer import delete_run
 
 LIVE_WITHIN = 900.0
 """Seconds since its last event within which a run that has not ended counts as live."""

@@ -18,13 +18,14 @@ from hypothesis import strategies as st
 from store import archive as archiving
 from store.archive import export
 from store.cursor import Entry, Gap, follow
+from store.deletion import delete_run
 from store.errors import FileNewer, NotImportable, RunChanged, RunUnknown
 from store.events import StreamId
 from store.intake import Taken, take_in
 from store.redaction import Redactor
 from store.redis_server import RedisServer
 from store.simulator import Ending, Generation, Scenario, simulate
-from store.writer import Counts, Writer, delete_run
+from store.writer import Counts, Writer
 from tests.conftest import until
 from tests.live import ingesting, number_stored, publish
 from tests.recorder import Recorder, body_of, entry_of, state_of

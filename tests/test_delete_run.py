@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from store import writer as writing
+from store import deletion
 from store.cursor import Gap, follow
+from store.deletion import delete_run
 from store.errors import FileMissing, RunUnknown
 from store.events import StreamId
 from store.reader import Reader
-from store.writer import Writer, delete_run
+from store.writer import Writer
 from tests.recorder import Recorder
 from tests.tables import query, rows, states, store
 
@@ -17,7 +18,7 @@ from tests.tables import query, rows, states, store
 def test_nothing_of_a_deleted_run_is_left_and_nothing_of_others_is_touched(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "DELETED_AT_ONCE", 7)
+    monkeypatch.setattr(deletion, "AT_ONCE", 7)
     store(db, Recorder("B").whole().entries)
     before = rows(db, "run", "node", "edge", "event", "body", "node_event", "rejected", "gap")
     store(db, Recorder("A").whole().entries, stream="doomed")
@@ -67,7 +68,7 @@ async def test_a_deletion_that_was_broken_off_is_out_of_sight_and_finished_by_th
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(writing, "_delete_parts", killed)
+        patched.setattr(deletion, "_delete_parts", killed)
         with pytest.raises(KeyboardInterrupt):
             delete_run(db, "A")
     async with Reader(db) as reader:

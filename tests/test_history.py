@@ -13,12 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from store.cursor import Entry
+from store.deletion import delete_run
 from store.errors import FileError, RunChanged
 from store.fold import fold
 from store.history import RunHistory
 from store.simulator import Scenario, simulate
 from store.state import empty
-from store.writer import Writer, delete_run
+from store.writer import Writer
 from tests.recorder import Recorder, entry_of
 from tests.strategies import streams
 from tests.tables import events_of, query, states, store_in_parts

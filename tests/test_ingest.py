@@ -11,6 +11,7 @@ import pytest
 
 from store import database, source
 from store.cursor import Cursor, Entry
+from store.deletion import delete_run
 from store.errors import FileLocked, RedisError, RunUnknown
 from store.events import StreamId
 from store.ingest import Ingester
@@ -19,7 +20,7 @@ from store.prune import mark
 from store.redis_server import RedisServer
 from store.source import BATCH_FIRST
 from store.state import EdgeKey
-from store.writer import Counts, Writer, delete_run
+from store.writer import Counts, Writer
 from tests.conftest import until
 from tests.live import STREAM, command, counts_entries, ingesting, number_stored, publish, state_of_ingest
 from tests.recorder import Recorder, body_of, entry_of

@@ -16,6 +16,7 @@ from store import ingest, migration, projection
 from store.checkup import check_file
 from store.cursor import Entry, Gap, follow
 from store.database import RUN_FIELDS, VERSION, check_readable, connect_writer
+from store.deletion import delete_run
 from store.errors import FileError, FileForeign, FileOlder
 from store.events import StreamId
 from store.history import RunHistory
@@ -25,7 +26,7 @@ from store.prune import mark
 from store.reader import Reader
 from store.redis_server import RedisServer
 from store.simulator import Scenario, simulate
-from store.writer import Writer, delete_run
+from store.writer import Writer
 from tests.conftest import until
 from tests.live import STREAM, ingesting, number_stored, publish
 from tests.older import make_version_1

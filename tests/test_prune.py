@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from store.database import connect_writer
+from store.deletion import delete_run
 from store.errors import FileMissing, RunUnknown
 from store.prune import LIVE_WITHIN, Rule, choose, give_back, is_live, mark, prune
 from store.reader import Reader
 from store.record import RunRow
 from store.redis_server import RedisServer
 from store.state import Run, RunStatus
-from store.writer import delete_run
 from tests.conftest import until
 from tests.live import ingesting, number_stored, publish
 from tests.recorder import Recorder

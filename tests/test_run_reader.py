@@ -9,6 +9,7 @@ import pytest
 
 from store import run_reader
 from store.cursor import Entry
+from store.deletion import delete_run
 from store.events import Event
 from store.fold import Change, Transition, advance, fold
 from store.reader import Reader
@@ -16,7 +17,6 @@ from store.record import Mark, MoveRow
 from store.run_reader import RunReader
 from store.simulator import Scenario, simulate
 from store.state import Node, RunState, empty
-from store.writer import delete_run
 from tests.recorder import Recorder, entry_of, events_of, state_of
 from tests.tables import query, store
 

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from store.cursor import Entry
+from store.deletion import delete_run
 from store.errors import FileBusy, RunUnknown
 from store.fold import fold
 from store.history import RunHistory
@@ -19,7 +20,6 @@ from store.reader import Reader
 from store.simulator import Scenario, simulate
 from store.state import empty
 from store.view import View
-from store.writer import delete_run
 from tests.recorder import Recorder, entry_of
 from tests.strategies import streams
 from tests.tables import events_of, query, store, store_in_parts

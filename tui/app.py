@@ -399,6 +399,6 @@ def _mark(path: Path, run_id: str, marked: bool) -> None:
 
 def _delete(path: Path, run_id: str) -> None:
     """Delete a run; imported when it is needed, since a reader need not know how to write."""
-    from store.writer import delete_run
+    from store.deletion import delete_run
 
     delete_run(path, run_id)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from store.writer import Writer, delete_run
+from store.deletion import delete_run
+from store.writer import Writer
 from tests.recorder import Recorder
 from tests.tables import query
 from tests.tui.run_stage import about, at_work, focused, inspector, opened, selected, timeline, tree

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from store.deletion import delete_run
 from store.lease import Lease
 from store.simulator import Scenario
-from store.writer import Writer, delete_run
+from store.writer import Writer
 from tests.recorder import Recorder
 from tests.tables import query
 from tests.tui.stage import (

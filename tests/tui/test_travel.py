@@ -9,11 +9,12 @@ from textual.events import MouseMove
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from store.deletion import delete_run
 from store.errors import FileBusy
 from store.fold import fold
 from store.history import RunHistory
 from store.state import Node, RunState, empty
-from store.writer import Writer, delete_run
+from store.writer import Writer
 from tests.recorder import Recorder
 from tests.tables import events_of, store
 from tests.tui.run_stage import focused, inspector, opened, position, selected, timeline, tree

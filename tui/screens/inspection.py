@@ -1,7 +1,9 @@
 """What is said in the inspector: of the event, or of the node, under the cursor. Reads what is not at hand, each once."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Literal
 
 from store.record import Stored
 from store.state import EdgeKey, Node
@@ -9,23 +11,73 @@ from store.view import View
 from tui.models.detail import SHOWN, NodeFacts, event_lines, node_lines, raw_lines
 from tui.models.lines import Line
 from tui.theme import Glyphs
+from tui.widgets.node_tree import NodeTree
+from tui.widgets.text_pane import TextPane
+from tui.widgets.timeline import Timeline
 
 RESULTS = ("final_aggregate", "execute", "plan")
 """Actions that have a result, the one that counts first."""
 
 
-class Inspection:
-    """Of one run, at the position that its view is at."""
+About = Literal["node", "event"]
 
-    def __init__(self, view: View, glyphs: Glyphs) -> None:
+SOON = 0.06
+"""Seconds to wait for all that is known of a node before what is at hand is shown: nothing flickers then."""
+
+
+class Inspection:
+    """Keeps a `TextPane` in step with a view: it tells of the node, or of the event, that the cursor is on."""
+
+    def __init__(self, view: View, pane: TextPane, tree: NodeTree, timeline: Timeline, glyphs: Glyphs) -> None:
         self._view = view
+        self._pane = pane
+        self._tree = tree
+        self._timeline = timeline
         self._glyphs = glyphs
+        self._shown: tuple[object, ...] = ()
+        """What was asked for last, and what that depends on."""
         self._body: tuple[int, bytes] = (0, b"")
         """The payload that was read last, by seq."""
         self._facts: tuple[tuple[int, int, int, int | None], NodeFacts] | None = None
         """What was read about a node: its number, how many events it and edges the run had, and where in the past."""
 
-    async def event(self, stored: Stored, raw: bool) -> list[Line]:
+    def forget(self) -> None:
+        """The run was read anew."""
+        self._shown = ()
+
+    def show(self, about: About, raw: bool, node: Node | None, now: float) -> Callable[[], Awaitable[None]] | None:
+        """Tell of the selected node, or of the event under the cursor; gives what there is to do for that."""
+        event, selected, view = self._timeline.selected, self._tree.selected, self._view
+        if about == "event":
+            shown: tuple[object, ...] = (about, event and event.seq, raw)
+        else:
+            moment = now if node is not None and node.working else 0.0
+            state = node and (node.events, node.status, node.step)
+            shown = (about, selected, state, moment, view.run.edges, view.position)
+        if shown == self._shown:
+            return None
+        self._shown = shown
+        if about == "event":
+            return None if event is None else partial(self._show_event, event, raw)
+        if node is not None and selected is not None:
+            return partial(self._show_node, selected, node, now)
+        self._pane.show(None, ())  # nothing was born yet
+        return None
+
+    async def _show_event(self, stored: Stored, raw: bool) -> None:
+        self._pane.show((stored.seq, raw), await self._event(stored, raw))
+
+    async def _show_node(self, selected: int, node: Node, now: float) -> None:
+        reading = asyncio.ensure_future(self._of_node(selected, node, now))
+        try:
+            done, _ = await asyncio.wait((reading,), timeout=SOON)
+            if not done:
+                self._pane.show(selected, self._known(selected, node, now))
+            self._pane.show(selected, await reading)
+        finally:
+            reading.cancel()
+
+    async def _event(self, stored: Stored, raw: bool) -> list[Line]:
         """An event, by its kind, or as it was published."""
         if self._body[0] != stored.seq:
             self._body = (stored.seq, await self._view.reader.payload(stored.seq))
@@ -40,12 +92,12 @@ class Inspection:
         found = await self._view.nodes(numbers)
         return found.get(numbers[0]) if numbers else None
 
-    def known(self, number: int, node: Node, now: float) -> list[Line]:
+    def _known(self, number: int, node: Node, now: float) -> list[Line]:
         """A node, as far as that needs no reading."""
         facts = self._facts[1] if self._facts is not None and self._facts[0][0] == number else None
         return node_lines(node, self._view.run, facts, now, self._glyphs)
 
-    async def node(self, number: int, node: Node, now: float) -> list[Line]:
+    async def _of_node(self, number: int, node: Node, now: float) -> list[Line]:
         """A node, with all that there is to say about it."""
         view = self._view
         about = (number, node.events, view.run.edges, view.position)
@@ -59,7 +111,7 @@ class Inspection:
             found = await view.nodes(await view.numbers(named))
             around = {other.node_id: other for other in found.values()}
             self._facts = about, NodeFacts(history, result, needs, needs_further, feeds, feeds_further, circle, around)
-        return self.known(number, node, now)
+        return self._known(number, node, now)
 
     async def _result(self, node: Node) -> bytes:
         """The event that published the node's result, the latest kind of it there is."""

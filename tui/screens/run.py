@@ -4,7 +4,6 @@ Everything is shown at one position of the run: mostly at its end, which moves o
 past. `read` brings all of the screen there at once; what the user does only says what is to be shown next.
 """
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import ClassVar, Literal
@@ -20,7 +19,6 @@ from textual.widgets import Input
 
 from store.errors import RunChanged, RunUnknown
 from store.reader import Reader
-from store.record import Stored
 from store.state import Node, Run, RunStatus
 from store.view import View
 from tui import format as fmt
@@ -28,7 +26,7 @@ from tui.models import seek, summary
 from tui.models.event_filter import PLACEHOLDER, parse_match
 from tui.screens.event_list import EventList, Scope
 from tui.screens.find import Finder
-from tui.screens.inspection import Inspection
+from tui.screens.inspection import About, Inspection
 from tui.screens.search import Search
 from tui.screens.search_screen import LONGEST, SEARCHED, SearchScreen
 from tui.text import clean
@@ -43,9 +41,6 @@ from tui.widgets.text_pane import TextPane
 from tui.widgets.timeline import Timeline
 
 PANES = ("tree", "timeline", "inspector")
-
-SOON = 0.06
-"""Seconds to wait for all that is known of a node before what is at hand is shown: nothing flickers then."""
 
 
 class RunScreen(SearchScreen):
@@ -123,9 +118,7 @@ class RunScreen(SearchScreen):
         self._deleted = False
         self._node: Node | None = None
         """The selected one, as it was shown last."""
-        self._seen: tuple[object, ...] = ()
-        """What the inspector showed last."""
-        self._about: Literal["node", "event"] = "node"
+        self._about: About = "node"
         """What the inspector shows: the node, or the event, under the cursor."""
         self._raw = False
         self._scope_before: Scope = "node"
@@ -172,7 +165,7 @@ class RunScreen(SearchScreen):
                 self._events = EventList(view, self._timeline, self._tree)
                 self._finder = Finder(view, self._tree)
                 self._search = Search(view, self._tree)
-                self._inspection = Inspection(view, self.glyphs)
+                self._inspection = Inspection(view, self._inspector, self._tree, self._timeline, self.glyphs)
                 await self._open(view)
                 self._view = view
             await self._look(view)
@@ -191,7 +184,7 @@ class RunScreen(SearchScreen):
         self._tree.load(await view.open())
         self._events.forget()
         await self._search.look(self._box.value)
-        self._seen = ()
+        self._inspection.forget()
         self._travel.axis = None
         again = await view.numbers([was.node_id]) if was is not None else []
         if again:
@@ -341,42 +334,13 @@ class RunScreen(SearchScreen):
 
     def _inspect(self) -> None:
         """Show what is under the cursor, as far as it is known; read the rest."""
-        view, node, selected = self._view, self._node, self._tree.selected
-        if view is None:
+        if self._view is None:
             return
-        event = self._timeline.selected
-        if self._about == "event":
-            seen: tuple[object, ...] = ("event", event and event.seq, self._raw)
-            self._title(self._inspector, f"4 Event{', as published' if self._raw else ''}")
-        else:
-            moment = self._now() if node is not None and node.working else 0.0
-            now = (moment, view.run.edges, view.position)
-            seen = ("node", selected, node and (node.events, node.status, node.step), now)
-            self._title(self._inspector, "4 Node")
-        if seen == self._seen:
-            return
-        self._seen = seen
-        if self._about == "event":
-            if event is not None:
-                self.do(partial(self._inspect_event, event), "inspect")
-        elif node is not None and selected is not None:
-            self.do(partial(self._inspect_node, selected, node), "inspect")
-        else:  # nothing was born yet
-            self._inspector.show(None, ())
-
-    async def _inspect_event(self, stored: Stored) -> None:
-        lines = await self._inspection.event(stored, self._raw)
-        self._inspector.show((stored.seq, self._raw), lines)
-
-    async def _inspect_node(self, selected: int, node: Node) -> None:
-        reading = asyncio.ensure_future(self._inspection.node(selected, node, self._now()))
-        try:
-            done, _ = await asyncio.wait((reading,), timeout=SOON)
-            if not done:
-                self._inspector.show(selected, self._inspection.known(selected, node, self._now()))
-            self._inspector.show(selected, await reading)
-        finally:
-            reading.cancel()
+        published = ", as published" if self._raw else ""
+        self._title(self._inspector, "4 Node" if self._about == "node" else f"4 Event{published}")
+        reading = self._inspection.show(self._about, self._raw, self._node, self._now())
+        if reading is not None:
+            self.do(reading, "inspect")
 
     def action_raw(self) -> None:
         self._raw = not self._raw
