@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Self
 
-from store.errors import RunUnknown
+from store.errors import RunChanged, RunUnknown
 from store.history import RunHistory
 from store.reader import Reader
 from store.record import MoveRow, RunRow, ShapePart
@@ -99,13 +99,13 @@ class View:
 
         Raises RunUnknown.
         """
-        await self.close()
         async with self.reader.moment():
             self.row = await self.reader.find(self.run_id)
             self.run = self.row.run
             self.file = RunReader(self.reader, self.row.key)
             part = await self.file.shape()
             self._moves = await self.file.moves()
+        await self.close()  # now: until the row was read, whoever asked for nodes got the past of the run as it was
         self.shape = Shape()
         self._placed_at = self.end
         self.go(self.position)
@@ -188,11 +188,16 @@ class View:
         return self._past
 
     async def nodes(self, numbers: Sequence[int]) -> dict[int, Node]:
-        """The nodes with these numbers, as they are at our position; those that were not born yet are left out."""
+        """The nodes with these numbers, as they are at our position; those that were not born yet are left out.
+
+        Raises RunChanged where the run is not the one any more that was opened.
+        """
         keys = self.shape.keys
         asked = {keys[number]: number for number in numbers}
         if self.position is None:
             found = await self.file.nodes(list(asked))
+            if len(found) < len(asked):
+                raise RunChanged(f"run {self.run_id}: was deleted or put together anew; open it again")
         else:
             found = await asyncio.to_thread(self._history().nodes, list(asked))
         return {asked[key]: node for key, node in found.items()}

@@ -4,7 +4,7 @@ import asyncio
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -204,12 +204,14 @@ class Hands(Pilot[Any]):
             await self._wait_for_screen()
         drawn, screen = asyncio.Event(), self.app.screen if self.app.is_running else None
         if screen is not None and screen.call_after_refresh(drawn.set):
-            async with asyncio.timeout(PATIENCE):
-                while not drawn.is_set() and self.app.is_running:
-                    if self.app.screen is not screen:  # which was left meanwhile, and may never be drawn again
-                        await self.settle()
-                        break
-                    await asyncio.sleep(0)
+            deadline = time.monotonic() + PATIENCE
+            while not drawn.is_set() and self.app.is_running:
+                if self.app.screen is not screen:  # which was left meanwhile, and may never be drawn again
+                    await self.settle()
+                    break
+                assert time.monotonic() < deadline, "the screen is not drawn"
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(drawn.wait(), 0.05)
 
 
 async def no_matter(*_: float) -> None:

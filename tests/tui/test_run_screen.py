@@ -183,7 +183,9 @@ class TestScope:
     async def test_a_whole_run_can_be_scrolled_through(self, story: Path, clock: Clock) -> None:
         app = treetop(story, clock)
         async with watching(app, 140, 40) as pilot:
-            await opened(pilot, "b", "b", "3", "G")
+            await opened(pilot, "b", "b", "3")
+            await sees(pilot, "3 Timeline of the run")
+            await pilot.press("G")
             await sees(pilot, "nodes reported in")
             await pilot.press("g")
             await sees(pilot, "story run")

@@ -19,7 +19,7 @@ UNDERSTOOD = "23:57.5 or 5m elapsed, 14:03:20 of the day, +30s, -30s, 50%, event
 """What can be typed, by example."""
 
 TINY = 1e-6
-"""Seconds by which a time is as good as another."""
+"""Seconds: more than times since 1970 are rounded by."""
 
 
 class Clock(NamedTuple):
@@ -158,7 +158,9 @@ def resolve(target: Target, axis: Axis, position: int) -> int:
         case Clock():
             found = _at_clock(target, axis, position)
         case Since(seconds, cut):
-            found = axis.position_at(axis.start + seconds + max(cut - TINY, 0.0))
+            found = axis.position_at(axis.start + seconds + (cut + TINY if cut else 0.0))
+            while cut and found and axis.time_at(found) - axis.start >= seconds + cut:
+                found -= 1  # it is shown as something later
         case Colons(clock, since, shown):
             lasted = since.seconds <= axis.end - axis.start
             is_since = lasted and (shown or not _was(clock, axis))
