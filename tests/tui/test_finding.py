@@ -192,7 +192,9 @@ class TestInTheTimeline:
     async def test_the_tree_stays_where_it_is(self, work: Path, clock: Clock) -> None:
         app = treetop(work, clock)
         async with watching(app, 140, 40) as pilot:
-            await opened(pilot, "b", "b", "3", "g", "e")
+            await opened(pilot, "b", "b", "3")
+            await sees(pilot, "Timeline of the run: 21 events")
+            await pilot.press("g", "e")
             await until(pilot, lambda: timeline(app).cursor == FAILED[0] - 1)
             assert selected(app) == "book"
 

@@ -14,7 +14,7 @@ from store.events import StreamId
 from store.lease import Lease
 from store.writer import Writer
 from tests.recorder import Recorder, entry_of
-from tests.tui.stage import STREAM, URL, Clock, Hands, faults, shown, until, watching
+from tests.tui.stage import STREAM, URL, Clock, Hands, faults, sees, shown, until, watching
 from tui.app import Treetop
 from tui.control_filter import ControlFilter
 from tui.screens.confirm import Confirm
@@ -158,7 +158,9 @@ async def test_no_event_is_more_than_text_in_the_inspector(file: Path) -> None:
         await until(pilot, lambda: app.screen.query_one(RunList).count)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.query_one(NodeTree).count)
-        await pilot.press("b", "b", "3", "g")
+        await pilot.press("b", "b")
+        await sees(pilot, "Timeline of the run")
+        await pilot.press("3", "g")
         timeline = app.screen.query_one(Timeline)
         await until(pilot, lambda: timeline.count > 20)
         for raw in (False, True):
