@@ -205,11 +205,14 @@ class Hands(Pilot[Any]):
         drawn, screen = asyncio.Event(), self.app.screen if self.app.is_running else None
         if screen is not None and screen.call_after_refresh(drawn.set):
             deadline = time.monotonic() + PATIENCE
-            while not drawn.is_set() and self.app.is_running:
+            while self.app.is_running:
                 if self.app.screen is not screen:  # which was left meanwhile, and may never be drawn again
                     await self.settle()
                     break
+                if drawn.is_set() and screen._compositor.size:
+                    break
                 assert time.monotonic() < deadline, "the screen is not drawn"
+                await asyncio.sleep(0.001)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(drawn.wait(), 0.05)
 
