@@ -245,7 +245,10 @@ class Treetop(App[None]):
                 self._unreadable = str(error)
                 await asyncio.sleep(0.25)
         self.action_runs()
-        await self.switch_screen(self._list_of_runs())
+        runs = self.screen_stack[0]
+        assert isinstance(runs, RunsScreen)
+        runs.forget()
+        runs.news(reader)
 
     def _explain(self, hint: str) -> None:
         """Say on the list of runs why it is empty."""

@@ -96,6 +96,13 @@ class RunsScreen(FedScreen):
             runs.hint = hint
             runs.changed()
 
+    def forget(self) -> None:
+        """There is another file: nothing of what is shown means anything in it."""
+        self._rows = {}
+        self._list.hint = ""
+        self._list.show([])
+        self._title.runs = None
+
     def compose(self) -> ComposeResult:
         runs = RunList(self.glyphs, self.clock, id="runs")
         yield Title()
