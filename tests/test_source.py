@@ -92,3 +92,16 @@ def test_the_options_that_are_given_exist() -> None:
     assert {"socket_timeout", "socket_connect_timeout", "retry", "health_check_interval"} <= set(
         inspect.signature(redis.Redis.__init__).parameters
     )
+
+
+def test_what_could_not_be_stored_is_read_again_in_ever_smaller_batches(redis_server: RedisServer) -> None:
+    """Else a disk that has some space, but not enough for all of it, would get nothing."""
+    publish(redis_server, Recorder().whole().entries)
+    found, sizes = Source(redis_server.url, STREAM), []
+    found.limit = 40
+    for _ in range(6):
+        batch = found.read(Cursor(), certain=True).batch
+        found.learn(batch)
+        sizes.append(len(batch))
+        found.disconnect()
+    assert sizes == [40, 20, 10, 5, 2, 1]
