@@ -61,10 +61,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_is_tried_again_until_it_has_space(
     redis_server: RedisServer, small_disk: Path, nursery: Nursery
 ) -> None:
+    """Space, that is, for what is in the log to be moved into the file, beside the log: as much again is not enough."""
     path = small_disk / "events.db"
     with publishing(redis_server) as sent:
         ingester = nursery.start(child.ingest, path, redis_server.url)
-        for size in (2, 3, 64):
+        for size in (4, 12, 64):
             until(lambda: "nothing was written" in nursery.said or "can not be used" in nursery.said)
             full = number_stored(path)
             nursery.log.write_text("")
