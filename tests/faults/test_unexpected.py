@@ -73,7 +73,7 @@ IN_THE_SCREENS = {
     "key": "from tui.app import Treetop; Treetop.action_newest = fail",
     "thread of the pool": "import tui.app; tui.app.holder = fail",
     "thread": "import tui.terminal_watch; tui.terminal_watch._watch = fail",
-    "task": "from tui.app import Treetop; Treetop._warm_up = fail_alone",
+    "task": "from tui.app import Treetop; Treetop._open_asked = fail_alone",
 }
 """Who fails, and how that is brought about."""
 
