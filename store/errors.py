@@ -66,7 +66,7 @@ class NotImportable(StoreError):
 
 
 class RunChanged(StoreError):
-    """A run was deleted or put together anew while it was exported: what was written is of no use."""
+    """A run was deleted or put together anew while it was read: what was read before does not belong to the rest."""
 
 
 class RedisError(StoreError):

@@ -427,10 +427,9 @@ class Projection:
         events = [
             (seq, Event(event_id, name, time, None, decode_facts(name, facts))) for seq, name, time, event_id, facts in rows
         ]
-        named = [(event.facts.concerns, event.facts.mentions) for _, event in events]
         return [
-            Arrived(seq, event, concerns, mentions, None, StreamId(0, 0), b"", 0, 0)
-            for (seq, event), (concerns, mentions) in zip(events, named, strict=True)
+            Arrived(seq, event, event.facts.concerns, event.facts.mentions, None, StreamId(0, 0), b"", 0, 0)
+            for seq, event in events
         ]
 
 

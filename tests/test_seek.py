@@ -198,6 +198,20 @@ class TestElapsed:
         assert said[went(said[position], axis)] == said[position]
         assert went(said[position], axis) >= position
 
+    def test_of_many_events_at_one_time_none_is_walked_over(self) -> None:
+        axis = run(AFTERNOON, 1.0, 4.0, *[0.0] * 200_000)
+        asked = 0
+        time_at = axis.time_at
+
+        def counted(position: float) -> float:
+            nonlocal asked
+            asked += 1
+            return time_at(position)
+
+        axis.time_at = counted  # type: ignore[method-assign]
+        assert went("0:04.9", axis) == 1
+        assert asked < 200
+
     @pytest.mark.parametrize("text", ["12:00", "12:00.0", "720s"])
     def test_without_a_fraction_it_is_a_time_of_day_only_where_the_run_has_that(self, text: str) -> None:
         assert went(text, seconds(AFTERNOON)) == 720

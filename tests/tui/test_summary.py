@@ -72,6 +72,10 @@ class TestEvents:
     def test_an_empty_plan_says_what_it_means(self) -> None:
         assert summary.event_summary(stored(ev.PlanReceived(raw_plan=[]))).text == "done as it is, no plan needed"
 
+    def test_of_a_plan_that_is_longer_than_what_is_kept_it_says_so(self) -> None:
+        plan = [ev.PlannedTask()] * (ev.PLANNED + 5)
+        assert summary.event_summary(stored(ev.PlanReceived(raw_plan=plan))).text == "10000+ tasks"
+
     def test_it_is_one_line_whatever_the_agent_wrote(self) -> None:
         said = summary.event_summary(stored(ev.StepStarted(step=1, node_goal="a\nb\x1b[2J\t" + "x" * 9_999))).text
         assert (said[:20], len(said)) == ("step 1 · a b␛[2J xxx", 300)

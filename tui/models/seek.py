@@ -11,6 +11,7 @@ start   end
 
 import re
 from datetime import date, datetime, time, timedelta
+from math import inf, nextafter
 from typing import NamedTuple
 
 from tui.models.axis import Axis
@@ -160,7 +161,7 @@ def resolve(target: Target, axis: Axis, position: int) -> int:
         case Since(seconds, cut):
             found = axis.position_at(axis.start + seconds + (cut + TINY if cut else 0.0))
             while cut and found and axis.time_at(found) - axis.start >= seconds + cut:
-                found -= 1  # it is shown as something later
+                found = min(found - 1, axis.position_at(nextafter(axis.time_at(found), -inf)))  # it is shown as later
         case Colons(clock, since, shown):
             lasted = since.seconds <= axis.end - axis.start
             is_since = lasted and (shown or not _was(clock, axis))

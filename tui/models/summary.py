@@ -117,7 +117,8 @@ def _summary(event: Event, stored: Stored) -> str:
             kind = "plan" if facts.node_type == "PLAN_NODE" else "execute"
             return f"{_nid(facts.node_nid)} {kind} · {facts.task_goal or ''}"
         case ev.PlanReceived(raw_plan=plan):
-            return f"{len(plan)} tasks" if plan else "done as it is, no plan needed"
+            more = "+" if plan and len(plan) == ev.PLANNED else ""  # no more of them are kept
+            return f"{len(plan)}{more} tasks" if plan else "done as it is, no plan needed"
         case ev.NodeAdded() as facts:
             return f"{_nid(facts.added_node_nid)} joins the plan"
         case ev.EdgeAdded() as facts:
