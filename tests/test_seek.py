@@ -203,7 +203,7 @@ class TestElapsed:
         asked = 0
         time_at = axis.time_at
 
-        def counted(position: float) -> float:
+        def counted(position: int) -> float:
             nonlocal asked
             asked += 1
             return time_at(position)
