@@ -12,7 +12,7 @@ from store.writer import Writer
 from tests.recorder import Recorder
 from tests.tables import events_of
 from tests.test_listing import matches
-from tests.tui.run_stage import focused, opened, position, selected, timeline
+from tests.tui.run_stage import focused, inspector, opened, position, selected, timeline
 from tests.tui.stage import LIVE, Clock, Feed, line_with, lines, rows_of, sees, shown, treetop, until, watching
 from tui import format as fmt
 from tui.app import Treetop
@@ -60,6 +60,16 @@ class TestTyping:
             await pilot.press("backspace", "backspace", "backspace")
             wanted = positions(app, Match(words="fin"))
             await sees(pilot, f"Timeline of the run: {fmt.counted(len(wanted), 'event')} that match")
+
+    async def test_what_matches_nothing_leaves_nothing_to_tell_of(self, book: Path, clock: Clock) -> None:
+        app = treetop(book, clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "3", "j")
+            await until(pilot, lambda: "node_created" in inspector(app))
+            await filtered(pilot, "no such words")
+            await until(pilot, lambda: not timeline(app).count and not inspector(app).strip())
+            await pilot.press("escape")
+            await until(pilot, lambda: "node_created" in inspector(app))
 
     @pytest.mark.parametrize(
         ("text", "match"),

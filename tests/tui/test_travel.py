@@ -16,6 +16,7 @@ from store.history import RunHistory
 from store.state import Node, RunState, empty
 from store.writer import Writer
 from tests.recorder import Recorder
+from tests.rest import rest
 from tests.tables import events_of, store
 from tests.tui.run_stage import focused, inspector, opened, position, selected, timeline, tree
 from tests.tui.stage import (
@@ -120,6 +121,15 @@ def is_shown(app: Treetop, position: int) -> bool:
     return f"Timeline of the run: {fmt.counted(position, 'event')}" in shown(app) and timeline(app).count == position
 
 
+def is_told(app: Treetop, position: int) -> bool:
+    """Does the inspector tell of the selected node as it was then, and of nothing where there was none?"""
+    chosen, said = selected(app), inspector(app)
+    if chosen is None:
+        return not said.strip()
+    node = then(app, position).nodes[chosen]
+    return f"status     {node.status or 'unknown'}" in said and clean(node.wording or "")[:20] in said
+
+
 @pytest.fixture
 def journey(here: Path) -> Path:
     """A file with one run that ended with nodes left open."""
@@ -138,7 +148,9 @@ class TestTheLaw:
             for position in (end, 1, end // 2, 7, end - 1, 2, end // 3, 100, 0, 33):
                 await seek(pilot, str(position))
                 await gone(pilot, position)
-                await until(pilot, lambda: is_shown(app, position))  # noqa: B023
+                await rest(pilot)
+                assert is_shown(app, position)
+                assert is_told(app, position)
                 assert faults(app) == []
 
     async def test_event_by_event(self, book: Path, clock: Clock) -> None:

@@ -48,21 +48,26 @@ class Inspection:
     def show(self, about: About, raw: bool, node: Node | None, now: float) -> Callable[[], Awaitable[None]] | None:
         """Tell of the selected node, or of the event under the cursor; gives what there is to do for that."""
         event, selected, view = self._timeline.selected, self._tree.selected, self._view
+        nothing = node is None or selected is None if about == "node" else not self._timeline.count
         if about == "event":
-            shown: tuple[object, ...] = (about, event and event.seq, raw)
+            shown: tuple[object, ...] = (about, nothing, event and event.seq, raw)
         else:
             moment = now if node is not None and node.working else 0.0
             state = node and (node.events, node.status, node.step)
-            shown = (about, selected, state, moment, view.run.edges, view.position)
+            shown = (about, nothing, selected, state, moment, view.run.edges, view.position)
         if shown == self._shown:
             return None
         self._shown = shown
+        if nothing:  # was born yet, or matches: also in the place of what is still being read
+            return self._show_nothing
         if about == "event":
             return None if event is None else partial(self._show_event, event, raw)
-        if node is not None and selected is not None:
-            return partial(self._show_node, selected, node, now)
-        self._pane.show(None, ())  # nothing was born yet
-        return None
+        assert node is not None
+        assert selected is not None
+        return partial(self._show_node, selected, node, now)
+
+    async def _show_nothing(self) -> None:
+        self._pane.show(None, ())
 
     async def _show_event(self, stored: Stored, raw: bool) -> None:
         self._pane.show((stored.seq, raw), await self._event(stored, raw))
@@ -110,7 +115,10 @@ class Inspection:
             named = [*needs, *needs_further][:SHOWN] + [*feeds, *feeds_further][:SHOWN]
             found = await view.nodes(await view.numbers(named))
             around = {other.node_id: other for other in found.values()}
-            self._facts = about, NodeFacts(history, result, needs, needs_further, feeds, feeds_further, circle, around)
+            facts = NodeFacts(history, result, needs, needs_further, feeds, feeds_further, circle, around)
+            if view.position != about[3]:  # the screen went elsewhere, and asks again
+                return self._known(number, node, now)
+            self._facts = about, facts
         return self._known(number, node, now)
 
     async def _result(self, node: Node) -> bytes:
