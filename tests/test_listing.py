@@ -127,6 +127,8 @@ MATCHES = [
     Match(frozenset({"tool_returned", "llm_call_completed"}), failed=True),
     Match(words="no such words"),
 ]
+IDS = [f"{'+'.join(sorted(match.types))} {match.words!r}{' failed' * match.failed}" for match in MATCHES]
+"""Names of these tests: the same in every process."""
 
 
 def simulated() -> list[Entry]:
@@ -165,7 +167,7 @@ async def test_all_events_of_a_node_are_as_many_as_the_node_says(db: Path) -> No
 
 
 @BACKWARDS
-@pytest.mark.parametrize("match", MATCHES, ids=repr)
+@pytest.mark.parametrize("match", MATCHES, ids=IDS)
 async def test_events_of_a_run_that_match_are_found(db: Path, match: Match, backwards: bool) -> None:
     entries = simulated()
     store(db, entries)
@@ -183,7 +185,7 @@ def test_the_simulated_run_has_some_of_nearly_all() -> None:
 
 
 @BACKWARDS
-@pytest.mark.parametrize("match", MATCHES, ids=repr)
+@pytest.mark.parametrize("match", MATCHES, ids=IDS)
 async def test_events_of_a_node_that_match_are_found(db: Path, match: Match, backwards: bool) -> None:
     entries = simulated()
     store(db, entries)
@@ -199,7 +201,7 @@ async def test_events_of_a_node_that_match_are_found(db: Path, match: Match, bac
 
 @BACKWARDS
 @pytest.mark.parametrize("few", [0, 1_000], ids=["large", "small"])
-@pytest.mark.parametrize("match", MATCHES, ids=repr)
+@pytest.mark.parametrize("match", MATCHES, ids=IDS)
 async def test_events_of_a_subtree_that_match_are_found(
     db: Path, monkeypatch: pytest.MonkeyPatch, match: Match, few: int, backwards: bool
 ) -> None:

@@ -64,12 +64,12 @@ class TestTyping:
     async def test_what_matches_nothing_leaves_nothing_to_tell_of(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)
         async with watching(app, 140, 40) as pilot:
-            await opened(pilot, "3", "j")
-            await until(pilot, lambda: "node_created" in inspector(app))
+            await opened(pilot, "3")
+            await until(pilot, lambda: "4 Event" in shown(app) and inspector(app).strip())
             await filtered(pilot, "no such words")
             await until(pilot, lambda: not timeline(app).count and not inspector(app).strip())
             await pilot.press("escape")
-            await until(pilot, lambda: "node_created" in inspector(app))
+            await until(pilot, lambda: timeline(app).count and inspector(app).strip())
 
     @pytest.mark.parametrize(
         ("text", "match"),
