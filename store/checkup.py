@@ -72,10 +72,14 @@ def check_redis(url: str, stream: str) -> Iterator[Finding]:
         return
     ever = f", {facts['entries-added']} ever added" if "entries-added" in facts else ""
     newest = _text(facts["last-generated-id"])
-    yield Finding("stream", f"{stream}: {facts['length']} entries{ever}, newest {newest}")
+    yield Finding("stream", f"{stream}: {_many(facts['length'], 'entry', 'entries')}{ever}, newest {newest}")
     memory = client.info("memory")
     if memory.get("maxmemory") and str(memory.get("maxmemory_policy", "")).startswith("allkeys"):
         yield Finding("stream", f"Redis may evict it: maxmemory-policy is {memory['maxmemory_policy']}", well=False)
+
+
+def _many(number: int, thing: str, things: str = "") -> str:
+    return f"{number:,} {thing if number == 1 else things or f'{thing}s'}"
 
 
 def _text(value: bytes | str) -> str:
@@ -113,15 +117,15 @@ def _check_open(path: Path, connection: sqlite3.Connection, deep: bool) -> Itera
         one("SELECT count(*) FROM event"),
         one("SELECT count(*) FROM rejected"),
     )
-    yield Finding("file", f"{runs:,} runs, {events:,} events")
+    yield Finding("file", f"{_many(runs, 'run')}, {_many(events, 'event')}")
     if deep:
         yield _check_bodies(connection)
     if rejected:
         reason = connection.execute("SELECT reason FROM rejected ORDER BY key DESC LIMIT 1").fetchone()[0]
-        yield Finding("rejected", f"{rejected:,} entries are not events; the latest: {reason}", well=False)
+        yield Finding("rejected", f"{_many(rejected, 'entry', 'entries')}; the latest: {reason}", well=False)
     for count, lost, kind in connection.execute("SELECT count(*), sum(lost), kind FROM gap GROUP BY kind"):
-        number = "an unknown number of" if lost is None else f"{lost:,}"
-        yield Finding("gaps", f"{count} times {kind}: {number} entries were gone before they were read", well=False)
+        number = "an unknown number of entries" if lost is None else _many(lost, "entry", "entries")
+        yield Finding("gaps", f"{_many(count, 'time')} {kind}: {number} gone before they were read", well=False)
     for name, received, stored, duplicate, refused in connection.execute(
         "SELECT name, received, stored, duplicate, rejected FROM stream"
     ):

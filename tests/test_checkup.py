@@ -87,7 +87,7 @@ def test_a_whole_file_is_well(db: Path) -> None:
     found = file_of(db, deep=True)
     assert unwell(found) == []
     assert ("structure: ok", True) in texts(found, "file")
-    assert ("1 runs, 45 events", True) in texts(found, "file")
+    assert ("1 run, 45 events", True) in texts(found, "file")
     assert ("all 45 bodies are as they were stored", True) in texts(found, "file")
     counts = "45 received = 45 stored + 0 repeated + 0 rejected"
     assert texts(found, "counts") == [(f"{STREAM}: {counts}", True)]
@@ -136,7 +136,7 @@ def test_a_flipped_byte_of_a_body_is_found(db: Path) -> None:
 def test_what_was_rejected_is_told_with_the_latest_reason(db: Path) -> None:
     store(db, [*Recorder().whole().entries, entry_of(b"\xff", 1), entry_of(b"[]", 2)])
     (said,) = unwell(file_of(db))
-    assert said.startswith("2 entries are not events; the latest: Expected `object`")
+    assert said.startswith("2 entries; the latest: Expected `object`")
 
 
 def test_gaps_are_told_by_kind(db: Path) -> None:
@@ -147,8 +147,8 @@ def test_gaps_are_told_by_kind(db: Path) -> None:
             gap = Gap(kind, lost, StreamId(1, 0), None, "gone")
             writer.append([], key, before, follow(before, [], lost or 0), gap)
     assert unwell(file_of(db)) == [
-        "1 times reset: an unknown number of entries were gone before they were read",
-        "2 times trimmed: 42 entries were gone before they were read",
+        "1 time reset: an unknown number of entries gone before they were read",
+        "2 times trimmed: 42 entries gone before they were read",
     ]
 
 
@@ -222,7 +222,7 @@ def test_the_doctor_says_that_something_is_wrong_by_its_exit_code(redis_server: 
     store(db, [entry_of(b"\xff", 1)])
     code, said = doctor(db, redis_server)
     assert code == WRONG
-    assert "1 entries are not events" in said
+    assert "1 entry; the latest" in said
     assert "need a look" in said.splitlines()[-1]
 
 

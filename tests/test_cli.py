@@ -224,7 +224,7 @@ class TestDoctorAndPrune:
 
     def test_prune_only_says_what_would_go(self, file: Path) -> None:
         done = treetop("prune", "--keep", "0", "--db", str(file))
-        assert "1 runs would go" in done.stdout
+        assert "1 run would go" in done.stdout
         assert "run-1" in treetop("runs", "--db", str(file)).stdout
 
     def test_prune_does_it_when_told_to(self, file: Path) -> None:

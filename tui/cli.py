@@ -287,6 +287,7 @@ def prune(db: Path, older_than: str | None, keep: int | None, larger_than: str |
     import time
 
     from store import prune as pruning
+    from tui import format as fmt
     from tui import report
 
     if older_than is None and keep is None and larger_than is None:
@@ -296,12 +297,13 @@ def prune(db: Path, older_than: str | None, keep: int | None, larger_than: str |
     if not doomed:
         click.echo("nothing to prune")
         return
+    many = fmt.exactly(len(doomed), "run")
     click.echo(report.runs_text(doomed))
     if yes:
         freed = pruning.prune(db, [row.run.run_id for row in doomed])
-        click.echo(f"pruned {len(doomed)} runs; the file is {freed:,} bytes smaller")
+        click.echo(f"pruned {many}; the file is {freed:,} bytes smaller")
     else:
-        click.echo(f"{len(doomed)} runs would go; add --yes to do it")
+        click.echo(f"{many} would go; add --yes to do it")
 
 
 AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}

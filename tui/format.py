@@ -49,9 +49,14 @@ def count(number: int | None) -> str:
     return f"{number:.1e}"
 
 
-def counted(number: int, thing: str) -> str:
-    """`1 node`, `12.3k nodes`."""
-    return f"{count(number)} {thing}{'' if number == 1 else 's'}"
+def counted(number: int, thing: str, things: str = "") -> str:
+    """`1 node`, `12.3k nodes`; `things` where that is not `thing` with an s."""
+    return f"{count(number)} {thing if number == 1 else things or f'{thing}s'}"
+
+
+def exactly(number: int, thing: str, things: str = "") -> str:
+    """`1 node`, `12,345 nodes`."""
+    return f"{number:,} {thing if number == 1 else things or f'{thing}s'}"
 
 
 def size(octets: int) -> str:

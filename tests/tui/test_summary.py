@@ -27,7 +27,7 @@ SAID = {
     "plan_received": (ev.PlanReceived(raw_plan=[ev.PlannedTask(), ev.PlannedTask()]), "2 tasks"),
     "node_added": (ev.NodeAdded(added_node_nid="3"), "3 joins the plan"),
     "edge_added": (ev.EdgeAdded(parent_node_nid="1", child_node_nid="2"), "2 waits for 1"),
-    "inner_graph_built": (ev.InnerGraphBuilt(node_count=2, edge_count=1), "2 nodes, 1 edges"),
+    "inner_graph_built": (ev.InnerGraphBuilt(node_count=2, edge_count=1), "2 nodes, 1 edge"),
     "node_result_available": (ev.NodeResultAvailable(action_name="plan", result_summary="good"), "plan · good"),
     "llm_call_started": (
         ev.LlmCallStarted(agent_class="SimpleExecutor", model="m", prompt_preview="Hi"),
@@ -74,7 +74,7 @@ class TestEvents:
 
     def test_of_a_plan_that_is_longer_than_what_is_kept_it_says_so(self) -> None:
         plan = [ev.PlannedTask()] * (ev.PLANNED + 5)
-        assert summary.event_summary(stored(ev.PlanReceived(raw_plan=plan))).text == "10000+ tasks"
+        assert summary.event_summary(stored(ev.PlanReceived(raw_plan=plan))).text == "at least 10,000 tasks"
 
     def test_it_is_one_line_whatever_the_agent_wrote(self) -> None:
         said = summary.event_summary(stored(ev.StepStarted(step=1, node_goal="a\nb\x1b[2J\t" + "x" * 9_999))).text

@@ -140,7 +140,7 @@ def _plan(payload: Payload) -> list[Line]:
         return [Line(), line("An empty plan: the task is small enough to be done as it is.", "muted")]
     if not isinstance(tasks, list):
         return _section("Plan", tasks)
-    return [*heading(f"Plan, {len(tasks)} tasks"), *_tasks(tasks, 0)]
+    return [*heading(f"Plan, {fmt.exactly(len(tasks), 'task')}"), *_tasks(tasks, 0)]
 
 
 def _tasks(tasks: object, depth: int) -> Iterable[Line]:
@@ -357,14 +357,15 @@ def _layer(node: Node) -> Line:
 def _work(node: Node, run: Run, now: float) -> list[Line]:
     start = run.started or 0.0
     own = own_time(node, now)
-    lines = [fact("own time", f"{fmt.duration(own)} in {node.steps} steps" if node.steps else "not begun", "text")]
+    steps = fmt.exactly(node.steps, "step")
+    lines = [fact("own time", f"{fmt.duration(own)} in {steps}" if node.steps else "not begun", "text")]
     for label, time in (("created", node.created), ("started", node.started), ("finished", node.finished)):
         if time is not None:
             lines.append(fact(label, f"+{fmt.offset(time - start)}   {fmt.clock(time)}"))
     lines.append(fact("calls", f"{node.llm_calls} llm, {node.tool_calls} tool"))
     lines.append(fact("tokens", f"{tokens(node.tokens_in, node.tokens_out)} in+out", "text" if node.tokens_in else "faint"))
     if node.errors or node.aborted:
-        lines.append(fact("errors", f"{node.errors} reported, {node.aborted} steps aborted", "failed"))
+        lines.append(fact("errors", f"{node.errors:,} reported, {fmt.exactly(node.aborted, 'step')} aborted", "failed"))
     return lines
 
 

@@ -14,11 +14,13 @@ def run_lines(row: RunRow, now: float, glyphs: Glyphs) -> list[Line]:
     """What a run is about, how it stands, and what is wrong with it."""
     run = row.run
     mark, role = run_mark(run, summary.silence(run, now) is not None)
+    nodes, steps = fmt.exactly(run.nodes, "node"), fmt.exactly(run.steps, "step")
+    edges = fmt.exactly(run.edges, "dependency", "dependencies")
     lines = [
         Line((Cell(f"{glyphs(mark)} {summary.run_ended(run, now)}  ", role), *_times(run, now))),
         *prose(run.goal or "no goal heard yet", "strong" if run.goal else "muted", limit=600),
         Line(),
-        fact("work", f"{run.finished} of {run.nodes} nodes finished, {run.steps} steps, {run.edges} dependencies"),
+        fact("work", f"{run.finished:,} of {nodes} finished, {steps}, {edges}"),
         fact("calls", f"{run.llm_calls} llm, {run.tool_calls} tool"),
         fact(
             "tokens",
@@ -27,13 +29,13 @@ def run_lines(row: RunRow, now: float, glyphs: Glyphs) -> list[Line]:
         ),
     ]
     if run.errors or run.aborted:
-        lines.append(fact("errors", f"{run.errors} reported, {run.aborted} steps aborted", "failed"))
+        lines.append(fact("errors", f"{run.errors:,} reported, {fmt.exactly(run.aborted, 'step')} aborted", "failed"))
     if run.error:
         lines.append(fact("ended by", clean(run.error, 400), "failed"))
     if row.marked:
         lines.append(fact("kept", "it is marked, and never pruned", "label"))
     if row.gaps:
-        lines.append(fact("gaps", f"{row.gaps}: events of this run were lost before they were stored", "failed"))
+        lines.append(fact("gaps", f"{row.gaps:,}: events of this run were lost before they were stored", "failed"))
     lines += [line(text, "doing") for text in disagreements(run)]
     lines.append(fact("run id", clean(run.run_id, 120), "muted"))
     return lines

@@ -103,8 +103,10 @@ def _summary(event: Event, stored: Stored) -> str:
         case ev.RunStarted(run_mode=mode):
             return f"{mode or ''} run"
         case ev.RunFinished() as facts:
-            steps = "" if facts.total_steps is None else f"{facts.total_steps} steps, "
-            return f"{steps}{facts.total_nodes or 0} nodes reported in {fmt.duration(facts.duration_seconds)}"
+            steps = "" if facts.total_steps is None else f"{fmt.exactly(facts.total_steps, 'step')}, "
+            return (
+                f"{steps}{fmt.exactly(facts.total_nodes or 0, 'node')} reported in {fmt.duration(facts.duration_seconds)}"
+            )
         case ev.RunError() as facts:
             return f"{facts.error_type or 'error'}: {facts.error_message or ''}"
         case ev.StepStarted() as facts:
@@ -117,8 +119,8 @@ def _summary(event: Event, stored: Stored) -> str:
             kind = "plan" if facts.node_type == "PLAN_NODE" else "execute"
             return f"{_nid(facts.node_nid)} {kind} · {facts.task_goal or ''}"
         case ev.PlanReceived(raw_plan=plan):
-            more = "+" if plan and len(plan) == ev.PLANNED else ""  # no more of them are kept
-            return f"{len(plan)}{more} tasks" if plan else "done as it is, no plan needed"
+            more = "at least " if plan and len(plan) == ev.PLANNED else ""  # no more of them are kept
+            return f"{more}{fmt.exactly(len(plan), 'task')}" if plan else "done as it is, no plan needed"
         case ev.NodeAdded() as facts:
             return f"{_nid(facts.added_node_nid)} joins the plan"
         case ev.EdgeAdded() as facts:
@@ -126,7 +128,7 @@ def _summary(event: Event, stored: Stored) -> str:
             child = facts.child_node_nid if facts.child_node_nid is not None else facts.child_nid
             return f"{_nid(child)} waits for {_nid(parent)}"
         case ev.InnerGraphBuilt() as facts:
-            return f"{_or(facts.node_count)} nodes, {_or(facts.edge_count)} edges"
+            return f"{_many(facts.node_count, 'node')}, {_many(facts.edge_count, 'edge')}"
         case ev.NodeResultAvailable() as facts:
             return f"{facts.action_name or '?'} · {facts.result_summary or ''}"
         case ev.LlmCallStarted() as facts:
@@ -148,6 +150,10 @@ def _summary(event: Event, stored: Stored) -> str:
 
 def _or(number: int | None) -> str:
     return "?" if number is None else str(number)
+
+
+def _many(number: int | None, thing: str) -> str:
+    return f"? {thing}s" if number is None else fmt.exactly(number, thing)
 
 
 def _nid(nid: ev.Id) -> str:

@@ -74,7 +74,7 @@ class ProblemsScreen(FedScreen):
 
 
 def _gap_lines(gap: GapRow) -> list[Line]:
-    lost = "how many, nobody can know" if gap.lost is None else f"{gap.lost} entries"
+    lost = "how many, nobody can know" if gap.lost is None else fmt.exactly(gap.lost, "entry", "entries")
     return [
         line(f"Entries of the stream were gone before they were read: {lost}.", "failed"),
         *prose(gap.note),

@@ -208,7 +208,7 @@ class RunsScreen(FedScreen):
             ("Delete this run for good?\n\n", "bold"),
             clean(run.goal or run.run_id, 200),
             (
-                f"\n\n{fmt.count(run.events)} events, {fmt.size(row.bytes)}. Not even Redis may still have them.",
+                f"\n\n{fmt.counted(run.events, 'event')}, {fmt.size(row.bytes)}. Not even Redis may still have them.",
                 "$text-muted",
             ),
         )

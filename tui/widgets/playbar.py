@@ -155,11 +155,12 @@ class Playbar(Widget):
         pieces = self._moment(self.position, brief)
         behind = self.total - self.position
         if self.live and behind > 0:
-            pieces.append(Piece(3, f"{behind:,} behind" if brief else f"{_events(behind)} behind", "bold $warning"))
+            pieces.append(
+                Piece(3, f"{behind:,} behind" if brief else f"{fmt.exactly(behind, 'event')} behind", "bold $warning")
+            )
         if self.skipped is not None:
             pieces.append(Piece(2, f"{self._glyphs('idle')} skipped {fmt.duration(self.skipped)}", "bold $warning"))
-        nodes = f"{fmt.count(self.nodes)} node{'' if self.nodes == 1 else 's'}"
-        return [*pieces, Piece(5, nodes), Piece(6, f"{summary.tokens(*self.tokens)} tok")]
+        return [*pieces, Piece(5, fmt.counted(self.nodes, "node")), Piece(6, f"{summary.tokens(*self.tokens)} tok")]
 
     def _pointed(self, brief: bool) -> list["Piece"]:
         """What lies under the mouse, if anything."""
@@ -173,7 +174,7 @@ class Playbar(Widget):
             quiet = axis.time_at(after) - axis.time_at(position)
             pieces.append(Piece(3, f"nothing for {fmt.duration(quiet)}", "$foreground 62%"))
         elif cell.events:
-            pieces.append(Piece(7, f"{_events(cell.events)} here", "$foreground 62%"))
+            pieces.append(Piece(7, f"{fmt.exactly(cell.events, 'event')} here", "$foreground 62%"))
         return pieces
 
     def _moment(self, position: int, brief: bool, style: str = "") -> list["Piece"]:
@@ -244,7 +245,3 @@ def _line(pieces: Sequence[Piece], glyphs: Glyphs) -> Content:
     for number, piece in enumerate(pieces):
         parts += [(piece.text, piece.style)] if not number else [" " if number == 1 else dot, (piece.text, piece.style)]
     return Content.assemble(*parts)
-
-
-def _events(number: int) -> str:
-    return f"{number:,} event{'' if number == 1 else 's'}"
