@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import AsyncExitStack
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -150,19 +151,18 @@ def test_while_a_run_grows_every_look_is_right(entries: list[Entry], random: Ran
     """From the end or from the past, it does not matter how much came in between."""
 
     async def watch(path: Path) -> None:
-        async with Reader(path) as reader:
+        async with Reader(path) as reader, AsyncExitStack() as views:
             onlookers: dict[str, Onlooker] = {}
             for _ in store_in_parts(path, entries, random):
                 for run_id in run_ids(path):
                     if run_id not in onlookers:
-                        onlookers[run_id] = Onlooker(path, View(reader, run_id))
+                        onlookers[run_id] = Onlooker(path, await views.enter_async_context(View(reader, run_id)))
                         await onlookers[run_id].open()
                     if random.random() < 0.7:
                         await onlookers[run_id].go(random.choice([None, random.randint(0, onlookers[run_id].view.end)]))
             for onlooker in onlookers.values():
                 await onlooker.go(None)
                 assert onlooker.opened == 1
-                await onlooker.view.close()
 
     with TemporaryDirectory() as folder:
         path = Path(folder, "x.db")
@@ -176,26 +176,24 @@ def test_a_run_that_is_put_together_anew_is_read_anew(entries: list[Entry], rand
     """Runs that nobody named lose events to others, are numbered anew, and go; whoever looks at them comes along."""
 
     async def watch(path: Path) -> None:
-        async with Reader(path) as reader:
+        async with Reader(path) as reader, AsyncExitStack() as views:
             onlookers: dict[str, Onlooker] = {}
             for _ in store_in_parts(path, entries, random):
                 there = run_ids(path)
                 for run_id in [*there, *onlookers]:
                     if run_id not in onlookers:
-                        onlookers[run_id] = Onlooker(path, View(reader, run_id))
+                        onlookers[run_id] = Onlooker(path, await views.enter_async_context(View(reader, run_id)))
                         await onlookers[run_id].open()
                     position = random.choice([None, random.randint(0, onlookers[run_id].view.end)])
                     if run_id in there:
                         try:
                             await onlookers[run_id].go(position)
                         except RunUnknown:  # it went, and one of the same name came
-                            await onlookers.pop(run_id).view.close()
+                            del onlookers[run_id]
                     else:
                         with pytest.raises(RunUnknown):
                             await onlookers[run_id].go(position)
-                        await onlookers.pop(run_id).view.close()
-            for onlooker in onlookers.values():
-                await onlooker.view.close()
+                        del onlookers[run_id]
 
     with TemporaryDirectory() as folder:
         path = Path(folder, "x.db")
