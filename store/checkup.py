@@ -156,9 +156,12 @@ def _check_bodies(connection: sqlite3.Connection) -> Finding:
 def check_host(path: Path) -> Iterator[Finding]:
     """Who feeds the file, and what the disk and SQLite are like."""
     feeding = holder(path)
-    yield Finding(
-        "ingester", f"{feeding} stores events" if feeding else "none is running; `treetop` or `treetop ingest` starts one"
-    )
+    if feeding is None:
+        yield Finding("ingester", "none is running; `treetop` or `treetop ingest` starts one")
+    elif feeding.trouble:
+        yield Finding("ingester", f"{feeding} can not store events: {feeding.trouble}", well=False)
+    else:
+        yield Finding("ingester", f"{feeding} stores events")
     folder = path.absolute().parent
     if folder.is_dir():
         free = shutil.disk_usage(folder).free

@@ -31,7 +31,7 @@ RETRY_FIRST, RETRY_LAST, RETRY_REFUSED = 0.1, 5.0, 30.0
 RETRY_FILE = 1.0
 """Seconds before the file is tried again."""
 
-PATIENCE = 2.0
+PATIENCE = 1.5
 """Seconds for which another may hold the file before that is said."""
 
 REPEAT = 10.0
@@ -49,6 +49,7 @@ class Ingester:
         self.stream = stream
         self.counts = Counts()
         self._source = Source(url, stream)
+        self._lease = Lease(path)
         self._stopping = False
         self._opened = False
         self._greeted = False
@@ -72,7 +73,7 @@ class Ingester:
         """Store what arrives until `stop`. Raises FileError for a file that can not be used from the beginning."""
         while not self._stopping:
             try:
-                with Lease(self.path):
+                with self._lease:
                     self._store_on()
             except FileLocked:
                 raise
@@ -104,6 +105,7 @@ class Ingester:
         if said != self._trouble or now - self._complained > REPEAT:
             self._trouble, self._complained = said, now
             _say(said, sys.stderr)
+            self._lease.tell(said.removeprefix(f"{self.path}: "))
         self._source.disconnect()  # a batch that may have been too large is not followed by a larger one
         self._pause(RETRY_FILE)
 
@@ -141,7 +143,7 @@ class Ingester:
     def drain(self) -> Counts:
         """Store everything that the stream holds now, then return. Raises RedisError when Redis is not there."""
         upgrade = partial(migrate, tell=partial(_say, where=sys.stderr))  # counts, and only they, are for standard output
-        with Lease(self.path), Writer(self.path, upgrade=upgrade) as writer:
+        with self._lease, Writer(self.path, upgrade=upgrade) as writer:
             key = writer.stream(self.stream)
             cursor, certain, caught_up = writer.cursor(key), True, False
             try:
@@ -181,6 +183,7 @@ class Ingester:
         self._state, self._since, self._told = (state, why), since, now
         if self._trouble:
             lasted = time.monotonic() - self._troubled
+            self._lease.tell("")
             _say(f"{self.path}: events are stored again, after {lasted:.0f} s")
             self._note = now + NOTE, f"nothing could be stored for {lasted:.0f} s: {self._trouble}"
             self._trouble = ""

@@ -3,12 +3,29 @@
 import fcntl
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from store.errors import FileError, FileLocked
 
 PATIENCE = 0.3
 """Seconds to go on trying: somebody who only asks (`held`) holds the lock for a moment."""
+
+SAID = 1_000
+"""Bytes of what the lock says. Always so many: to write them anew takes no space on a disk that has none left."""
+
+
+class Holder(NamedTuple):
+    """Who stores events into a file."""
+
+    name: str
+    """Process and host."""
+    trouble: str
+    """Why it can not store any at the moment; empty when it can."""
+
+    def __str__(self) -> str:
+        return self.name
 
 
 def lock_path(path: Path) -> Path:
@@ -29,12 +46,16 @@ class Lease:
         deadline = time.monotonic() + PATIENCE
         while not self._try(lock):
             if time.monotonic() > deadline:
-                holder = lock.read_text("ascii", "replace").strip() or "another process"
-                raise FileLocked(f"{self.path}: {holder} is storing events into it already; stop that one first")
+                raise FileLocked(f"{self.path}: {_read(lock)} is storing events into it already; stop that one first")
             time.sleep(0.01)
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
+        self.tell("")
         return self
+
+    def tell(self, trouble: str) -> None:
+        """Tell whoever asks for the holder why nothing can be stored; empty: all is well."""
+        said = f"process {os.getpid()} on {os.uname().nodename}\n{trouble}".encode("utf-8", "replace")
+        with suppress(OSError):  # it holds all the same
+            os.pwrite(self._fd, said[:SAID].ljust(SAID), 0)
 
     def _try(self, lock: Path) -> bool:
         try:
@@ -55,16 +76,25 @@ class Lease:
         os.close(self._fd)
 
 
-def holder(path: Path) -> str | None:
+def holder(path: Path) -> Holder | None:
     """Who holds the lease of this file right now; None when nobody does."""
+    lock = lock_path(path)
     try:
-        fd = os.open(lock_path(path), os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return os.pread(fd, 200, 0).decode("ascii", "replace").strip() or "another process"
+        return _read(lock)
     finally:
         os.close(fd)
     return None
+
+
+def _read(lock: Path) -> Holder:
+    """What the holder wrote into its lock."""
+    name, trouble = "", ""
+    with suppress(OSError):  # it was deleted
+        name, _, trouble = lock.read_text("utf-8", "replace").partition("\n")
+    return Holder(name.strip() or "another process", trouble.strip())

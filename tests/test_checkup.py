@@ -183,6 +183,14 @@ def test_who_feeds_the_file_is_told(db: Path) -> None:
         assert texts(list(check_host(db)), "ingester")[0][0].startswith(f"process {os.getpid()} on ")
 
 
+def test_what_keeps_an_ingester_from_storing_is_a_fault(db: Path) -> None:
+    with Lease(db) as lease:
+        lease.tell("the disk is full")
+        assert any(said.endswith("can not store events: the disk is full") for said in unwell(list(check_host(db))))
+        lease.tell("")
+        assert not any("can not store" in said for said in unwell(list(check_host(db))))
+
+
 def test_a_disk_that_is_nearly_full_is_a_fault(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkup, "FREE_SPACE", 1 << 62)
     assert any("bytes free in" in said for said in unwell(list(check_host(db))))

@@ -259,7 +259,7 @@ def test_an_ingester_says_that_the_file_is_held_before_others_give_up(
         mark(db, "run", True)
     with pytest.raises(RunUnknown):
         delete_run(db, "run")
-    assert patience == [2_000, 5_000, 5_000, 5_000, 5_000]
+    assert patience == [1_500, 5_000, 5_000, 5_000, 5_000]
 
 
 def test_a_second_ingester_is_told_of_the_first(redis_server: RedisServer, db: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from store.errors import FileError, FileLocked
-from store.lease import Lease, holder, lock_path
+from store.lease import Holder, Lease, holder, lock_path
 from tests.conftest import until
 
 HOLD = """
@@ -36,7 +36,7 @@ def another_process(path: Path) -> Iterator[subprocess.Popen[str]]:
 
 def test_a_lease_is_free_when_it_was_given_back(db: Path) -> None:
     with Lease(db):
-        assert holder(db) == f"process {os.getpid()} on {os.uname().nodename}"
+        assert str(holder(db)) == f"process {os.getpid()} on {os.uname().nodename}"
     assert holder(db) is None
     with Lease(db):
         pass
@@ -56,6 +56,19 @@ def test_the_second_is_told_who_is_first(db: Path) -> None:
         pass
 
 
+def test_a_trouble_of_the_holder_is_told_until_it_is_over(db: Path) -> None:
+    with Lease(db) as lease:
+        for trouble in ("", "disk full", f"{'é' * 2_000}\n", "is locked", ""):
+            lease.tell(trouble)
+            found = holder(db)
+            assert found is not None
+            assert found.name == f"process {os.getpid()} on {os.uname().nodename}"
+            assert found.trouble[:300] == trouble[:300].strip()
+        lease.tell("disk full")
+    with Lease(db):
+        assert holder(db) == Holder(f"process {os.getpid()} on {os.uname().nodename}", "")
+
+
 def test_a_link_is_the_same_file(db: Path) -> None:
     db.touch()
     link = db.with_name("link.db")
@@ -70,13 +83,13 @@ def test_the_lease_of_a_process_that_was_killed_is_free(db: Path) -> None:
         first.wait()
         until(lambda: holder(db) is None)
     with Lease(db):
-        assert holder(db) == f"process {os.getpid()} on {os.uname().nodename}"
+        assert str(holder(db)) == f"process {os.getpid()} on {os.uname().nodename}"
 
 
 def test_the_lease_of_a_process_that_was_stopped_is_not(db: Path) -> None:
     with another_process(db) as first:
         first.send_signal(signal.SIGSTOP)
-        assert holder(db) == f"process {first.pid} on {os.uname().nodename}"
+        assert str(holder(db)) == f"process {first.pid} on {os.uname().nodename}"
         first.send_signal(signal.SIGCONT)
 
 

@@ -273,8 +273,8 @@ class Treetop(App[None]):
         feeding = await asyncio.to_thread(holder, self.path)
         for bar in bars:
             bar.stream = next((stream for stream in streams if stream.name == self.stream), None)
-            bar.ingester, bar.file = feeding, str(self.path)
-            bar.trouble = self._unreadable or self._trouble
+            bar.ingester, bar.file = feeding and feeding.name, str(self.path)
+            bar.trouble = self._unreadable or (feeding.trouble if feeding else self._trouble)
 
     def _troubled(self, said: str) -> None:
         self._trouble = said

@@ -49,10 +49,9 @@ class IngesterProcess:
         )
         said = ""
 
-        def wrong(text: str) -> None:
+        def wrong(text: str) -> None:  # while it goes on, its lease says so, too
             nonlocal said
             said = text.removeprefix("treetop: ").removeprefix(f"{self._path}: ")  # a screen has no room for a path
-            self._on_trouble(said)
 
         process = self._process
         await asyncio.gather(_listen(process.stderr, wrong), _listen(process.stdout, lambda _: self._on_trouble("")))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from store.ingest import Ingester
+from store.lease import holder
 from store.redis_server import RedisServer
 from tests.conftest import until
 from tests.faults import child
@@ -18,6 +19,13 @@ from tests.tables import query
 
 LONG = float(os.environ.get("TREETOP_TEST_LOCK_SECONDS", "30"))
 """How long a lock is held; in any case, until the ingester complained of it."""
+
+
+def told_by_the_lease(path: Path) -> str:
+    """What keeps the one who holds it from storing anything."""
+    feeding = holder(path)
+    assert feeding is not None
+    return feeding.trouble
 
 
 @pytest.mark.parametrize(("kind", "seconds"), [("IMMEDIATE", LONG), ("EXCLUSIVE", 0.0)])
@@ -33,11 +41,13 @@ def test_a_file_that_is_locked_while_it_is_written_is_waited_for(
         held = time.monotonic()
         stuck = number_stored(db)
         until(lambda: "another program is writing to it" in nursery.said)
+        assert "another program is writing to it" in told_by_the_lease(db)
         time.sleep(max(0.0, seconds - (time.monotonic() - held)))
         assert number_stored(db) == stuck
         enough.touch()
         until(lambda: "events are stored again" in nursery.said)
         until(lambda: number_stored(db) > stuck)
+        assert told_by_the_lease(db) == ""
         until(lambda: "another program is writing to it" in (query(db, "SELECT reason FROM stream")[0][0] or ""))
         ingester.send(signal.SIGTERM)
         assert ingester.wait() == 0

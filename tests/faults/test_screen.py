@@ -3,7 +3,7 @@
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +12,7 @@ import pytest
 from store.redis_server import RedisServer
 from tests.faults.numbered import entries
 from tests.faults.test_file import delete_all, without_privileges
-from tests.live import STREAM, publish
+from tests.live import STREAM, ingesting, publish
 from tests.recorder import Recorder
 from tests.tables import store
 from tests.test_terminal import Terminal
@@ -66,10 +66,20 @@ async def test_a_screen_whose_file_is_no_file_of_ours_any_more_says_so(db: Path,
         await until(pilot, lambda: app.screen.query_one(RunList).count == 1 and "damaged" not in shown(app))
 
 
-async def test_the_trouble_of_an_ingester_is_shown_until_it_stores_again(db: Path, redis_server: RedisServer) -> None:
+@pytest.mark.parametrize("own", [True, False], ids=["its own", "of somebody else"])
+async def test_the_trouble_of_an_ingester_is_shown_until_it_stores_again(
+    db: Path, redis_server: RedisServer, own: bool
+) -> None:
     """Whatever that is; here, a table is gone for a while."""
-    app = Treetop(db, redis_server.url, STREAM, clock=Clock())
+    app = Treetop(db, redis_server.url, STREAM, ingest=own, clock=Clock())
     app.animation_level = "none"
+    other = nullcontext() if own else ingesting(db, redis_server.url)
+    with other:
+        await see_trouble(app, db, redis_server)
+
+
+async def see_trouble(app: Treetop, db: Path, redis_server: RedisServer) -> None:
+    """Bring it about, and mend it."""
     async with watching(app, width=240) as pilot:
         publish(redis_server, entries(1, 3))
         await sees(pilot, "3 runs", "3 stored")

@@ -73,7 +73,7 @@ def screen(path: Path, server: RedisServer, controlling: bool = False) -> Iterat
 
 def ingester_of(path: Path) -> int | None:
     """The process that stores events into the file."""
-    found = re.match(r"process (\d+) on", holder(path) or "")
+    found = re.match(r"process (\d+) on", str(holder(path)))
     return int(found[1]) if found else None
 
 

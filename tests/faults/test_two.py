@@ -18,7 +18,7 @@ def test_of_twenty_that_are_started_at_once_one_works(redis_server: RedisServer,
         ingesters = [nursery.start(child.ingest, db, redis_server.url) for _ in range(20)]
         until(lambda: number_stored(db) > 100)
         until(lambda: nursery.said.count("is storing events into it already; stop that one first") == 19)
-        (working,) = [ingester for ingester in ingesters if f"process {ingester.pid} on" in (holder(db) or "")]
+        (working,) = [ingester for ingester in ingesters if f"process {ingester.pid} on" in str(holder(db))]
         assert nursery.said.count(f"process {working.pid} on") == 19
         for ingester in ingesters:
             if ingester is not working:
