@@ -8,7 +8,7 @@ from store.deletion import delete_run
 from store.writer import Writer
 from tests.recorder import Recorder
 from tests.tables import query
-from tests.tui.run_stage import about, at_work, focused, inspector, opened, selected, timeline, tree
+from tests.tui.run_stage import about, at_work, focused, inspector, opened, position, selected, timeline, tree
 from tests.tui.stage import (
     FAILED,
     LIVE,
@@ -25,6 +25,24 @@ from tests.tui.stage import (
 )
 from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
+
+
+async def test_a_node_that_moves_into_the_listed_subtree_leaves_the_cursor_where_it_is(here: Path, clock: Clock) -> None:
+    made = Recorder().root("book").node("book", "a").status("deep", "READY").status("a", "READY").status("a", "DOING")
+    made.node("a", "deep").status("a", "FINISH")
+    with Writer(Path("treetop.db")) as writer:
+        writer.append(made.entries[:-2])
+        app = treetop(Path("treetop.db"), clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "g", "j")
+            await until(pilot, lambda: selected(app) == "a")
+            await pilot.press("b")
+            await sees(pilot, "Timeline of this node and all beneath: 3 events")
+            await pilot.press("3", "g", "j")
+            await until(pilot, lambda: position(app) == 4)
+            writer.append(made.entries[-2:])
+            await sees(pilot, "Timeline of this node and all beneath: 6 events")
+            await until(pilot, lambda: position(app) == 4)
 
 
 class TestPanes:

@@ -9,6 +9,7 @@ from textual.events import MouseMove
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from store import listing
 from store.deletion import delete_run
 from store.errors import FileBusy
 from store.fold import fold
@@ -741,6 +742,33 @@ class TestScopes:
                 wanted = sum(1 for event in events if not inside.isdisjoint(event.facts.concerns))
                 await sees(pilot, f"Timeline of this node and all beneath: {fmt.count(wanted)} events")
                 assert selected(app) == root
+
+    @pytest.mark.parametrize("few", [0, 200], ids=["large", "small"])
+    async def test_what_moves_into_a_subtree_brings_all_of_its_events(
+        self, here: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, few: int
+    ) -> None:
+        """Until it was announced it was at the top. Where one walks back to that, they are not listed."""
+        monkeypatch.setattr(listing, "FEW", few)
+        made = Recorder().root("book").step_started("deep", "Go deep").node("book", "a").status("deep", "READY")
+        made.node("a", "b").node("b", "deep").status("deep", "DOING").node("a", "c").status("deep", "FINISH")
+        made.run_finished()
+        store(Path("treetop.db"), made.entries)
+        app = treetop(Path("treetop.db"), clock)
+        async with watching(app, 170, 60) as pilot:
+            await opened(pilot, "t")
+            await seek(pilot, "4")
+            await gone(pilot, 4)
+            await pilot.press("g", "j")
+            await until(pilot, lambda: selected(app) == "a")
+            await pilot.press("b", "b")
+            for position in (4, 7, 5, 10, 9, 3, 8, 6):
+                await seek(pilot, str(position))
+                await gone(pilot, position)
+                state = then(app, position)
+                inside = {id_ for id_, node in state.nodes.items() if is_in(state, node, "a")}
+                wanted = [event for event in made.events[:position] if not inside.isdisjoint(event.facts.concerns)]
+                await sees(pilot, f"Timeline of this node and all beneath: {fmt.counted(len(wanted), 'event')}")
+                assert selected(app) == "a"
 
 
 def is_in(state: RunState, node: Node, root: str) -> bool:

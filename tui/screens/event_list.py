@@ -1,5 +1,6 @@
 """What the timeline lists, and from where its rows come: events of a node, of all beneath it, or of the run."""
 
+from collections.abc import Sequence
 from textwrap import fill
 from typing import Literal
 
@@ -41,6 +42,8 @@ class EventList:
         self._listing: Listing | None = None
         self._shifts = 0
         """How often rows were found before those that were there."""
+        self._regrouped = False
+        """Have nodes come into the subtree that is listed, or left it?"""
         self._counted = 0
         """How many nodes the tree had when the subtree was taken."""
 
@@ -55,6 +58,14 @@ class EventList:
     def forget(self) -> None:
         """The run was read anew."""
         self._listed = ()
+
+    def regroup(self, moved: Sequence[int]) -> None:
+        """These nodes are elsewhere now: a subtree that one of them came into, or left, has other events."""
+        listing, keys = self._listing, self._view.shape.keys
+        if isinstance(listing, SubtreeMatches):
+            self._regrouped |= any(
+                keys[node] in listing or any(keys[above] in listing for above in self._tree.around(node)) for node in moved
+            )
 
     @property
     def title(self) -> str:
@@ -76,7 +87,10 @@ class EventList:
         position = view.end if view.position is None else view.position
         about = self.scope if self.scope == "run" else (self.scope, selected)
         listed = (view.row.generation, about, self._match)
-        fresh = listed != self._listed
+        fresh = listed != self._listed or self._regrouped
+        same = listed == self._listed and not self._timeline.following
+        here = self._timeline.selected if same else None
+        self._regrouped = False
         if fresh:
             self._unheard = await self._no_such()
             self._timeline.hint = f"\nThere is no type {clean(self._unheard, 30)}.\n{WHICH}" if self._unheard else ""
@@ -97,8 +111,10 @@ class EventList:
             count = listing.count(position)
             first, last = self._timeline.first_page(count, at_end)
             rows = await listing.rows(first, last) if first < last else []
-            self._timeline.show(count, view.run.started or 0.0, at_end)
+            row = None if here is None else listing.count(here.position) - 1
+            self._timeline.show(count, view.run.started or 0.0, at_end, row)
             self._timeline.supply(first, rows)
+            self._shifts += 1
         else:
             self._timeline.resize(listing.count(position), before)
         return not listing.complete
@@ -120,8 +136,9 @@ class EventList:
                 return NodeMatches(view.file, match, key, node.events, at_end)
             return NodeEvents(view.file, key, node.events)
         self._counted = len(view.shape)
-        keys = [view.shape.keys[number] for number in self._tree.beneath(selected)]
-        return SubtreeMatches(view.file, match, keys, view.shape.born[selected], view.end, at_end)
+        numbers = self._tree.beneath(selected)
+        keys, born = [view.shape.keys[number] for number in numbers], view.shape.born[min(numbers)]
+        return SubtreeMatches(view.file, match, keys, born, view.end, at_end)
 
     def _new_beneath(self, listing: SubtreeMatches) -> list[int]:
         """The keys of the nodes that came into the subtree since it was listed."""

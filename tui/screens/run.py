@@ -203,6 +203,7 @@ class RunScreen(SearchScreen):
         self._tree.place(placed.parents, placed.moves, view.horizon)
         if placed.moves:
             self._search.reorder()
+            self._events.regroup([node for node, _ in placed.moves])
         lit = await self._follow_on(view)
         nodes = await view.nodes(self._tree.wanted())
         now = self._now()

@@ -62,12 +62,14 @@ class Timeline(Rows):
         place = self.cursor % PAGE
         return page[place] if place < len(page) else None
 
-    def show(self, count: int, start: float, at_end: bool) -> None:
-        """Other events: so many, at times counted from `start`. The cursor is on the last or on the first."""
+    def show(self, count: int, start: float, at_end: bool, row: int | None = None) -> None:
+        """Other events: so many, at times counted from `start`. The cursor is on a row, or on the last or the first."""
         self.forget()
         self._count, self._start = count, start
-        self.following = at_end
-        self.set_reactive(Rows.cursor, max(count - 1, 0) if at_end else 0)
+        if row is None:
+            row = count - 1 if at_end else 0
+        self.following = at_end and row >= count - 1
+        self.set_reactive(Rows.cursor, max(0, min(row, count - 1)))
         self.changed()
         self._show(self.cursor)
 
