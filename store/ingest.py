@@ -1,8 +1,9 @@
 """From the Redis stream into the file, for as long as it takes.
 
-One loop: read after the stored position, check that nothing is missing, append rows and position in one transaction. Redis
-may be absent, go away, come back empty or refuse; the file may be locked, full, deleted or replaced: that is said, in the
-file for every screen to show where that is possible, and tried again. The loop ends only when it is told to.
+One loop: read after the stored position, check that nothing is missing, append rows and position in one transaction; where
+more is waiting, it is read while that is committed. Redis may be absent, go away, come back empty or refuse; the file may
+be locked, full, deleted or replaced: that is said, in the file or in its lease, for every screen to show, and tried again.
+The loop ends only when it is told to.
 
 What it says of itself (`stream.state`): `connecting`, `reading` (behind, catching up), `live` (everything that the stream
 holds is stored), `away` (Redis can not be reached), `refused` (Redis answers, but does not let us read), `stopped`.
@@ -161,11 +162,12 @@ class Ingester:
         """Store what was read. Was that all there is?"""
         batch, after, gap, limit = verdict.batch, verdict.cursor, verdict.gap, self._source.limit
         self._source.learn(batch)
-        if len(batch) >= limit and not self._stopping:
+        more = len(batch) >= limit
+        if more and not self._stopping:
             self._source.ask(after)
         if batch or gap is not None or after != before:
-            self.counts.add(writer.append(batch, key, before, after, gap))
-        return len(batch) < limit and (gap is None or gap.kind != "reset")
+            self.counts.add(writer.append(batch, key, before, after, gap, later=more))
+        return not more and (gap is None or gap.kind != "reset")
 
     # What it says of itself
 

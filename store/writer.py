@@ -7,7 +7,9 @@ edge) are the fold of the rows of `event`.
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import count
 from pathlib import Path
 from zlib import crc32
@@ -17,7 +19,7 @@ from msgspec import Struct
 from store import database as db
 from store.attribution import GUESSED, attribute, takes_roots
 from store.cursor import Cursor, Entry, Gap
-from store.errors import Fenced, FileReplaced, StoreError
+from store.errors import Fenced, FileError, FileReplaced, StoreError
 from store.events import StreamId, Unreadable, decode
 from store.history import ASKED_AT_ONCE, batched
 from store.migration import migrate
@@ -49,6 +51,38 @@ class Counts(Struct):
         self.stored += other.stored
         self.duplicate += other.duplicate
         self.rejected += other.rejected
+
+
+class Refused(Struct):
+    """An entry that is no event."""
+
+    at: StreamId
+    data: bytes
+    reason: str
+
+
+def arrive(entry: Entry, stream: int | None) -> Arrived | Refused:
+    """What an entry of a stream holds. Asks nobody."""
+    body = entry.fields.get(FIELD)
+    try:
+        if body is None:
+            names = ", ".join(name.decode("utf-8", "replace") for name in entry.fields) or "none"
+            raise Unreadable(f"no field json_payload (fields: {names})")
+        event = decode(body, entry.at)
+    except Unreadable as error:
+        return Refused(entry.at, _data(entry), str(error))
+    concerns = event.facts.concerns
+    return Arrived(
+        0,
+        event,
+        concerns,
+        event.facts.with_root(concerns),
+        stream,
+        entry.at,
+        body,
+        crc32(body),
+        identity_of(event.run_id, event.event_id),
+    )
 
 
 class Writer:
@@ -83,6 +117,9 @@ class Writer:
         if guest:
             self._db.execute("PRAGMA wal_autocheckpoint=0")
         self._data_version = -1
+        self._committing: Future[sqlite3.Cursor] | None = None
+        """The commit that is under way, on the thread of `_committer`."""
+        self._committer: ThreadPoolExecutor | None = None
         self._projection = Projection(self._db)
         self._homes: dict[str, str | None] = {}
         """Of nodes heard of: the newest run that knows each, None where no run does."""
@@ -93,13 +130,23 @@ class Writer:
 
     def close(self) -> None:
         """Close the file. Rows that were committed stay."""
+        if self._committer is not None:
+            self._committer.shutdown()
         self._db.close()
+
+    def settle(self) -> None:
+        """Wait for the commit that is under way. Raises FileError if it fails: of its batch nothing is in the file then."""
+        committing, self._committing = self._committing, None
+        if committing is not None:
+            with self._undoing():
+                committing.result()
 
     def check_in_place(self) -> None:
         """Raises FileReplaced when what is open here is not the file at its path any more. Costs 2 us."""
         found = db.place(self.path)
         if found != self._place:
-            with suppress(sqlite3.DatabaseError):  # whoever moved it away has all of it then
+            with suppress(sqlite3.DatabaseError, FileError):  # whoever moved it away has all of it then
+                self.settle()
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             raise FileReplaced(
                 f"{self.path}: was {'deleted' if found is None else 'replaced'} while events were stored into it"
@@ -123,6 +170,7 @@ class Writer:
 
     def cursor(self, stream: int) -> Cursor:
         """How far the stream was read."""
+        self.settle()
         with self._explaining():
             row = self._db.execute(
                 "SELECT position, epoch, entry_crc, added, server FROM stream WHERE key = ?", (stream,)
@@ -147,38 +195,43 @@ class Writer:
         after: Cursor | None = None,
         gap: Gap | None = None,
         home: str | None = None,
+        later: bool = False,
     ) -> Counts:
         """Store these entries, in this order, and move the stream's cursor from `before` to `after`, or do nothing at all.
 
         Entries may come from no stream. `home` is the run whose archive they come from: it has those that were published
-        without a run, and where content differs from what is stored already, that stays. Raises Fenced when the cursor is
-        not at `before`, FileError when the file can not be written.
+        without a run, and where content differs from what is stored already, that stays. `later`: the commit may still be
+        under way when this returns, so that the next entries are read meanwhile; what is asked of the writer next waits for
+        it, and fails where it failed. Raises Fenced when the cursor is not at `before`, FileError when the file can not be
+        written.
         """
         try:
-            return self._append(entries, stream, before, after, gap, home, self._put)
+            items = [arrive(entry, stream) for entry in entries]
+            return self._append(partial(self._put, items), len(entries), stream, before, after, gap, home, later)
         except (StoreError, MemoryError):
             raise
         except Exception:  # one of the entries is at fault, whatever that may be: find it, and keep it apart
-            return self._append(entries, stream, before, after, gap, home, self._put_each)
+            return self._append(partial(self._put_each, entries), len(entries), stream, before, after, gap, home, later)
 
     def _append(
         self,
-        entries: Sequence[Entry],
+        put: Callable[[int | None, str | None, Counts], None],
+        received: int,
         stream: int | None,
         before: Cursor | None,
         after: Cursor | None,
         gap: Gap | None,
         home: str | None,
-        put: Callable[[Sequence[Entry], int | None, str | None, Counts], None],
+        later: bool,
     ) -> Counts:
-        counts, heard = Counts(received=len(entries)), self._streamless
+        counts, heard = Counts(received=received), self._streamless
         try:
-            with self._transaction():
+            with self._transaction(later):
                 if stream is not None and before is not None and after is not None:
                     self._move(stream, before, after)
                 if gap is not None and stream is not None:
                     self._note_gap(stream, gap)
-                put(entries, stream, home, counts)
+                put(stream, home, counts)
                 if stream is not None:
                     self._db.execute(
                         "UPDATE stream SET received = received + ?, stored = stored + ?, duplicate = duplicate + ?,"
@@ -194,9 +247,16 @@ class Writer:
             self._guesses.clear()
         return counts
 
-    def _put(self, entries: Sequence[Entry], stream: int | None, home: str | None, counts: Counts) -> None:
-        """Store these entries, all or none."""
-        fresh = self._without_duplicates(list(self._decode(entries, stream, counts)), counts, home is None)
+    def _put(self, items: Sequence[Arrived | Refused], stream: int | None, home: str | None, counts: Counts) -> None:
+        """Store what came, all or nothing of it."""
+        good = []
+        for item in items:
+            if isinstance(item, Arrived):
+                good.append(item)
+            else:
+                self._reject(stream, item.at, item.reason, item.data)
+                counts.rejected += 1
+        fresh = self._without_duplicates(good, counts, home is None)
         counts.stored += len(fresh)
         for item, seq in zip(fresh, count(self._projection.next_key("event")), strict=False):
             item.seq = seq
@@ -210,7 +270,7 @@ class Writer:
             one, heard = Counts(), self._streamless
             self._db.execute("SAVEPOINT entry")
             try:
-                self._put([entry], stream, home, one)
+                self._put([arrive(entry, stream)], stream, home, one)
             except Exception as error:
                 if isinstance(error, StoreError | MemoryError) or _is_of_file(error):
                     raise
@@ -223,19 +283,31 @@ class Writer:
 
     def checkpoint(self) -> None:
         """Move pages from the write-ahead log into the file: only for who holds the lease. Gives way to others."""
+        self.settle()
         self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All or nothing. What we remember of the file is forgotten when it fails, or when another process wrote."""
-        try:
+    def _transaction(self, later: bool = False) -> Iterator[None]:
+        """All or nothing. `later`: the commit is only begun. What we remember is forgotten when another process wrote."""
+        self.settle()
+        with self._undoing():
             self._db.execute("BEGIN IMMEDIATE")
             version = self._db.execute("PRAGMA data_version").fetchone()[0]
             if version != self._data_version:
                 self._forget()
                 self._data_version = version
             yield
-            self._db.execute("COMMIT")
+            if later:
+                self._committer = self._committer or ThreadPoolExecutor(1, "commit")
+                self._committing = self._committer.submit(self._db.execute, "COMMIT")
+            else:
+                self._db.execute("COMMIT")
+
+    @contextmanager
+    def _undoing(self) -> Iterator[None]:
+        """What fails leaves nothing, and what we remember of the file is forgotten then."""
+        try:
+            yield
         except BaseException as error:
             self._forget()
             if self._db.in_transaction:
@@ -290,31 +362,6 @@ class Writer:
                 stream,
             ),
         )
-
-    def _decode(self, entries: Iterable[Entry], stream: int | None, counts: Counts) -> Iterator[Arrived]:
-        for entry in entries:
-            body = entry.fields.get(FIELD)
-            try:
-                if body is None:
-                    names = ", ".join(name.decode("utf-8", "replace") for name in entry.fields) or "none"
-                    raise Unreadable(f"no field json_payload (fields: {names})")
-                event = decode(body, entry.at)
-            except Unreadable as error:
-                self._reject(stream, entry.at, str(error), _data(entry))
-                counts.rejected += 1
-            else:
-                concerns = event.facts.concerns
-                yield Arrived(
-                    0,
-                    event,
-                    concerns,
-                    event.facts.with_root(concerns),
-                    stream,
-                    entry.at,
-                    body,
-                    crc32(body),
-                    identity_of(event.run_id, event.event_id),
-                )
 
     def _reject(self, stream: int | None, at: StreamId, reason: str, data: bytes) -> None:
         """Keep what is no event; what is imported again, only once."""

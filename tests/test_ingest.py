@@ -115,9 +115,9 @@ def test_large_entries_are_read_a_few_at_a_time(
     batches: list[int] = []
     append = Writer.append
 
-    def counting(self: Writer, entries: list[Entry], *rest: object) -> Counts:
+    def counting(self: Writer, entries: list[Entry], *rest: object, **options: object) -> Counts:
         batches.append(len(entries))
-        return append(self, entries, *rest)  # type: ignore[arg-type]
+        return append(self, entries, *rest, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Writer, "append", counting)
     large = {"event_type": "llm_call_completed", "run_id": "run", "payload": {"node_id": "n", "response": "x" * 2_500_000}}

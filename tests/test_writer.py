@@ -242,6 +242,44 @@ def test_rows_and_position_are_written_together_or_not_at_all(db: Path) -> None:
         assert writer.append(entries, key, before, follow(before, entries)).stored == len(entries)
 
 
+def test_a_commit_that_is_under_way_is_waited_for_by_whatever_is_asked_next(db: Path) -> None:
+    entries = Recorder().whole().entries
+    with Writer(db) as writer:
+        key = writer.stream("agent_events")
+        at = Cursor()
+        for first in range(0, 40, 5):
+            part = entries[first : first + 5]
+            assert writer.append(part, key, at, follow(at, part), later=True).stored == 5
+            at = follow(at, part)
+            if first % 10:
+                assert writer.cursor(key) == at
+        writer.append(entries[40:], key, at, follow(at, entries[40:]), later=True)
+    assert states(db)["run"] == state_of(entries)
+
+
+def test_a_commit_that_fails_later_leaves_nothing_of_its_batch(db: Path) -> None:
+    """As on a full disk; here, what a trigger inserts is against a rule that is looked at in the end."""
+    entries = Recorder().whole().entries
+    with Writer(db) as writer:
+        key = writer.stream("agent_events")
+        writer._db.execute("PRAGMA foreign_keys=ON")
+        at = follow(Cursor(), entries[:10])
+        writer.append(entries[:10], key, Cursor(), at, later=True)
+        writer.settle()
+        with closing(sqlite3.connect(db)) as saboteur:
+            saboteur.execute("CREATE TABLE rule (x UNIQUE, y REFERENCES rule (x) DEFERRABLE INITIALLY DEFERRED)")
+            saboteur.execute("CREATE TRIGGER late BEFORE INSERT ON event BEGIN INSERT INTO rule (y) VALUES (9); END")
+        writer.append(entries[10:20], key, at, follow(at, entries[10:20]), later=True)
+        with pytest.raises(sqlite3.IntegrityError):
+            writer.settle()
+        assert writer.cursor(key) == at
+        with closing(sqlite3.connect(db)) as saboteur:
+            saboteur.execute("DROP TRIGGER late")
+        assert states(db)["run"] == state_of(entries[:10])
+        writer.append(entries[10:], key, at, follow(at, entries[10:]))
+    assert states(db)["run"] == state_of(entries)
+
+
 def test_what_can_not_be_stored_is_kept_apart_and_the_rest_is_stored(db: Path) -> None:
     """No such event is known; SQLite refuses some here because a trigger does."""
     entries = Recorder().whole().entries

@@ -10,6 +10,7 @@ from resource import RLIMIT_FSIZE, setrlimit
 from typing import Any
 
 from store import database as db
+from store import source
 from store.errors import FileLocked, StoreError
 from store.ingest import Ingester
 from tests.live import STREAM
@@ -36,8 +37,8 @@ def drain(path: Path, url: str) -> None:
     Ingester(path, url, STREAM).drain()
 
 
-def drain_until_step(path: Path, url: str, step: int) -> None:
-    """Store all that there is, but die of SIGKILL at this step.
+def drain_until_step(path: Path, url: str, step: int, together: int) -> None:
+    """Store all that there is, so many entries together, but die of SIGKILL at this step.
 
     Steps are: before each statement that SQLite begins, which is each row of a batch, and after each call that was made of
     it; before and after each time that something is sent, received, locked or written to the lock's file.
@@ -65,6 +66,7 @@ def drain_until_step(path: Path, url: str, step: int) -> None:
         return connection
 
     db.connect_writer = connect_counting
+    source.BATCH = source.BATCH_FIRST = together
     ingester = Ingester(path, url, STREAM)
     sys.setprofile(profile)
     ingester.drain()

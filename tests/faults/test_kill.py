@@ -5,12 +5,15 @@ import shutil
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from store import source
 from store.cursor import Entry
 from store.ingest import Ingester
 from store.redis_server import RedisServer
+from store.writer import Counts, Writer
 from tests.conftest import until
 from tests.faults import child
 from tests.faults.numbered import entries, publishing, settle
@@ -83,10 +86,23 @@ def everything(path: Path) -> dict[str, list[Row]]:
     return rows(path)
 
 
-@pytest.mark.parametrize("new", [False, True], ids=["into-a-file", "into-a-new-file"])
+@pytest.mark.parametrize(
+    ("new", "together"),
+    [(False, 100), (True, 100), (False, 7)],
+    ids=["into-a-file", "into-a-new-file", "with-others-after-it"],
+)
 def test_killed_at_any_step_of_a_batch_nothing_of_it_is_stored_or_all(
-    redis_server: RedisServer, tmp_path: Path, nursery: Nursery, ledger: Ledger, new: bool
+    redis_server: RedisServer,
+    tmp_path: Path,
+    nursery: Nursery,
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+    new: bool,
+    together: int,
 ) -> None:
+    """Of several batches, each is committed while the next one is read."""
+    monkeypatch.setattr(source, "BATCH_FIRST", together)
+    monkeypatch.setattr(source, "BATCH", together)
     old, more = batch()
     base, whole, path = tmp_path / "base.db", tmp_path / "whole.db", tmp_path / "killed.db"
     if not new:
@@ -94,25 +110,43 @@ def test_killed_at_any_step_of_a_batch_nothing_of_it_is_stored_or_all(
         Ingester(base, redis_server.url, STREAM).drain()
     publish(redis_server, more)
     begin(base, whole)
-    Ingester(whole, redis_server.url, STREAM).drain()
+    between = batch_by_batch(whole, redis_server, monkeypatch)
     before, after = everything(base) if base.exists() else None, everything(whole)
+    assert (len(between) > 1) == (together < len(more))
     step, code, wholes = 0, -signal.SIGKILL, 0
     while code:
         assert code == -signal.SIGKILL
         step += 1
         begin(base, path)
-        code = nursery.run(child.drain_until_step, path, redis_server.url, step)
+        code = nursery.run(child.drain_until_step, path, redis_server.url, step, together)
         if path.exists() and number_stored(path):
             now = everything(path)
-            assert now in (before, after)
+            assert now in (before, *between)
             wholes += now == after
         Ingester(path, redis_server.url, STREAM).drain()
         assert everything(path) == after
     assert step > 100
     assert 2 < wholes < step
     sent = len(more) + (0 if new else len(old))
-    where = "new file" if new else "file"
+    where = "new file" if new else "file" if together > sent else "file, several"
     ledger.note(Line(f"killed -9 at every step of a batch ({where})", step - 1, sent, len(after["event"]), 0, 0))
+
+
+def batch_by_batch(path: Path, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, list[Row]]]:
+    """Store all that there is; gives all that was in the file after each batch."""
+    found = []
+    append = Writer.append
+
+    def noting(self: Writer, *arguments: Any, **options: Any) -> Counts:
+        counts = append(self, *arguments, **options)
+        self.settle()
+        found.append(everything(path))
+        return counts
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Writer, "append", noting)
+        Ingester(path, server.url, STREAM).drain()
+    return found
 
 
 def begin(base: Path, path: Path) -> None:
