@@ -99,6 +99,10 @@ class Matches:
     def complete(self) -> bool:
         return self._looked[0] <= self._first and self._looked[1] >= self._last
 
+    def has_looked_at(self, number: int) -> bool:
+        """Was this number looked at, or is it none to be looked at?"""
+        return self._looked[0] <= number <= self._looked[1] or not self._first <= number <= self._last
+
     @property
     def looked(self) -> float:
         """Which part was looked through, 0 to 1."""

@@ -291,7 +291,11 @@ class Treetop(App[None]):
         try:
             self.open_run(await reader.resolve(name), follow=name == "latest")
         except StoreError as error:
-            self.notify(clean(str(error)), severity="error", markup=False, timeout=10)
+            self._say(error)
+
+    def _say(self, error: StoreError) -> None:
+        """Tell the user what is wrong."""
+        self.notify(clean(str(error)), severity="error", markup=False, timeout=10)
 
     def open_run(self, run_id: str, follow: bool = False) -> None:
         """Show a run on top of the list, instead of the one that is shown."""
@@ -312,7 +316,12 @@ class Treetop(App[None]):
         if self._reader is None:
             return
         now = self.clock()
-        live = [row.run for row in await self._reader.runs() if summary.run_ended(row.run, now) == "running"]
+        try:
+            rows = await self._reader.runs()
+        except StoreError as error:
+            self._say(error)
+            return
+        live = [row.run for row in rows if summary.run_ended(row.run, now) == "running"]
         if live:
             self.open_run(live[0].run_id, follow=True)
         else:

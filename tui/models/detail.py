@@ -35,7 +35,12 @@ def event_lines(stored: Stored, body: bytes, node: Node | None, start: float, gl
         fact("when", f"{fmt.clock(event.time)}   +{fmt.offset(event.time - start)}"),
     ]
     if node is not None:
-        lines.append(fact("node", f"{clean(node.nid or 'root', 20)}  {clean(node.wording or node.node_id, 60)}"))
+        lines.append(
+            fact(
+                "node",
+                f"{'?' if node.nid is None else clean(node.nid, 20) or 'root'}  {clean(node.wording or node.node_id, 60)}",
+            )
+        )
     if stored.status is not None:
         lines.append(_status_line(stored, glyphs))
     if event.facts.step is not None:

@@ -61,7 +61,7 @@ def run_ended(run: Run, now: float) -> str:
     quiet = silence(run, now)
     if quiet is None:
         return "running"
-    return f"silent {fmt.duration(quiet)}" if quiet < fmt.INTERRUPTED_AFTER else "interrupted?"
+    return "interrupted?" if interrupted(run, now) else f"silent {fmt.duration(quiet)}"
 
 
 def silence(run: Run, now: float) -> float | None:
@@ -70,13 +70,18 @@ def silence(run: Run, now: float) -> float | None:
     return quiet if run.status == RunStatus.RUNNING and quiet is not None and quiet > fmt.SILENT_AFTER else None
 
 
+def interrupted(run: Run, now: float) -> bool:
+    """Has a run that did not end been silent for so long that it will not go on? What it was at counts until then."""
+    return (silence(run, now) or 0.0) >= fmt.INTERRUPTED_AFTER
+
+
 def elapsed(run: Run, now: float) -> float | None:
-    """Seconds from the first event to the end; to now, when it goes on; to the last event, when it fell silent."""
+    """Seconds from the first event to the end; to now, when it may go on; to the last event, when it was interrupted."""
     if run.started is None or run.latest is None:
         return None
     if run.status != RunStatus.RUNNING:
         return (run.ended or run.latest) - run.started
-    return (run.latest if silence(run, now) is not None else max(now, run.latest)) - run.started
+    return (run.latest if interrupted(run, now) else max(now, run.latest)) - run.started
 
 
 def tokens(count_in: int | None, count_out: int | None) -> str:

@@ -88,13 +88,12 @@ class EventList:
         about = self.scope if self.scope == "run" else (self.scope, selected)
         listed = (view.row.generation, about, self._match)
         fresh = listed != self._listed or self._regrouped
-        same = listed == self._listed and not self._timeline.following
-        here = self._timeline.selected if same else None
-        self._regrouped = False
+        kept = listed == self._listed and not self._timeline.following
+        here = self._timeline.selected if kept else None
         if fresh:
             self._unheard = await self._no_such()
             self._timeline.hint = f"\nThere is no type {clean(self._unheard, 30)}.\n{WHICH}" if self._unheard else ""
-            self._listed = listed
+            self._listed = ()  # until all that it takes was read
             self._listing = self._list(selected, node, at_end)
         listing = self._listing
         assert listing is not None
@@ -106,6 +105,8 @@ class EventList:
             if isinstance(listing, SubtreeMatches) and not fresh:
                 listing.add(self._new_beneath(listing))
             before = 0 if listing.complete else await listing.look()
+            while here is not None and not listing.has_looked_at(here.position):
+                before = await listing.look()
             self._shifts += before > 0
         if fresh:
             count = listing.count(position)
@@ -115,7 +116,9 @@ class EventList:
             self._timeline.show(count, view.run.started or 0.0, at_end, row)
             self._timeline.supply(first, rows)
             self._shifts += 1
+            self._listed, self._regrouped = listed, False
         else:
+            self._timeline.begin(view.run.started or 0.0)
             self._timeline.resize(listing.count(position), before)
         return not listing.complete
 
@@ -151,23 +154,39 @@ class EventList:
         self._counted = len(keys)
         return found
 
+    @property
+    def _numbering(self) -> tuple[object, ...]:
+        """As long as this is the same, so are the numbers of the rows."""
+        return self._listed, self._shifts
+
     async def supply(self, first: int, last: int) -> None:
         """Read the rows that the timeline asked for."""
-        listing, numbering = self._listing, (self._listed, self._shifts)
+        listing, numbering = self._listing, self._numbering
         if listing is None:
             return
-        rows = await listing.rows(first, last)
-        if numbering == (self._listed, self._shifts):
+        try:
+            rows = await listing.rows(first, last)
+        except BaseException:
+            self._timeline.unasked(first)
+            raise
+        if numbering == self._numbering:
             self._timeline.supply(first, rows)
 
     async def find(self, what: Literal["failed", "alike"], step: int) -> int | None:
         """The row of the next event, or the one before, that reports an error or is of the same type as the one here."""
+        listed = self._numbering
+        found = await self._find(what, step)
+        return found if listed == self._numbering else None  # or the rows are others by now
+
+    async def _find(self, what: Literal["failed", "alike"], step: int) -> int | None:
         timeline, listing = self._timeline, self._listing
         if listing is None or not timeline.count:
             return None
         here = timeline.selected
         if here is None:  # a page that is still on its way
-            (here,) = await listing.rows(timeline.cursor, timeline.cursor + 1)
+            here = next(iter(await listing.rows(timeline.cursor, timeline.cursor + 1)), None)
+        if here is None:  # the run was deleted
+            return None
         if isinstance(listing, RunEvents):
             search = self._view.file.failed if what == "failed" else self._view.file.alike
             found = await search(here.position, step)

@@ -24,6 +24,9 @@ SHARE, LONGEST = 0.4, 0.25
 """Of a processor, what may be spent on showing what happens by itself: where that is much, it is shown less often. Seconds
 between two readings at most for that reason."""
 
+AGAIN = 1.0
+"""Seconds after which what could not be read is tried again."""
+
 
 class FedScreen(Screen[None]):
     """Subclasses give `read`, called with an open file whenever there may be news, and `tick`, called every second.
@@ -77,6 +80,10 @@ class FedScreen(Screen[None]):
         self._news.set()
         self._urgent.set()
 
+    def later(self) -> None:
+        """Something could not be read: try again in a while, also if nothing changes."""
+        self.set_timer(AGAIN, self._news.set)
+
     def say(self, error: StoreError) -> None:
         """Tell the user what is wrong."""
         self.notify(clean(str(error)), severity="error", markup=False, timeout=10)
@@ -116,6 +123,7 @@ class FedScreen(Screen[None]):
                     await self.read(self.reader)
                 except StoreError as error:
                     self.say(error)
+                    self.later()
                 finally:
                     self._reading = False
             await self._rest(FRAME)

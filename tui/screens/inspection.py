@@ -40,27 +40,33 @@ class Inspection:
         """The payload that was read last, by seq."""
         self._facts: tuple[tuple[int, int, int, int | None], NodeFacts] | None = None
         """What was read about a node: its number, how many events it and edges the run had, and where in the past."""
+        self._near = (-1, False)
+        """A node's number, and has it others around it that it waits for, or that wait for it?"""
+        self._changing = False
+        """Is the event that is shown about a node that was not announced yet?"""
 
     def forget(self) -> None:
         """The run was read anew."""
-        self._shown = ()
+        self._shown, self._facts = (), None
 
     def show(self, about: About, raw: bool, node: Node | None, now: float) -> Callable[[], Awaitable[None]] | None:
         """Tell of the selected node, or of the event under the cursor; gives what there is to do for that."""
         event, selected, view = self._timeline.selected, self._tree.selected, self._view
         nothing = node is None or selected is None if about == "node" else not self._timeline.count
         if about == "event":
-            shown: tuple[object, ...] = (about, nothing, event and event.seq, raw)
+            shown: tuple[object, ...] = (about, nothing, event and event.seq, raw, self._changing and view.run.events)
         else:
             moment = now if node is not None and node.working else 0.0
             state = node and (node.events, node.status, node.step)
-            shown = (about, nothing, selected, state, moment, view.run.edges, view.position)
+            near = self._near[0] == selected and self._near[1] and view.run.events
+            shown = (about, nothing, selected, state, moment, view.run.edges, view.position, near)
         if shown == self._shown:
             return None
         self._shown = shown
         if nothing:  # was born yet, or matches: also in the place of what is still being read
             return self._show_nothing
         if about == "event":
+            self._changing = False
             return None if event is None else partial(self._show_event, event, raw)
         assert node is not None
         assert selected is not None
@@ -89,6 +95,7 @@ class Inspection:
         if raw:
             return await asyncio.to_thread(raw_lines, self._body[1])
         node = None if stored.node is None else await self._node(stored.node)
+        self._changing = node is not None and node.created is None
         start = self._view.run.started or 0.0
         return await asyncio.to_thread(event_lines, stored, self._body[1], node, start, self._glyphs)
 
@@ -106,19 +113,20 @@ class Inspection:
         """A node, with all that there is to say about it."""
         view = self._view
         about = (number, node.events, view.run.edges, view.position)
+        position = view.end if view.position is None else view.position
         if self._facts is None or self._facts[0] != about:
-            position = view.end if view.position is None else view.position
             history = await view.file.status_history(view.shape.keys[number], position)
             result = await self._result(node)
             edges = await view.file.edges(node.node_id, position)
             needs, needs_further, feeds, feeds_further, circle = await asyncio.to_thread(_around, edges, node.node_id)
-            named = [*needs, *needs_further][:SHOWN] + [*feeds, *feeds_further][:SHOWN]
-            found = await view.nodes(await view.numbers(named))
-            around = {other.node_id: other for other in found.values()}
-            facts = NodeFacts(history, result, needs, needs_further, feeds, feeds_further, circle, around)
-            if view.position != about[3]:  # the screen went elsewhere, and asks again
-                return self._known(number, node, now)
-            self._facts = about, facts
+            facts = NodeFacts(history, result, needs, needs_further, feeds, feeds_further, circle)
+        else:
+            facts = self._facts[1]
+        named = [*facts.needs, *facts.needs_further][:SHOWN] + [*facts.feeds, *facts.feeds_further][:SHOWN]
+        found = await view.nodes(await view.numbers(named))
+        facts.around = {other.node_id: other for other in found.values()}  # which change without the node
+        if view.position == about[3]:  # or the screen went elsewhere, and asks again
+            self._facts, self._near = (about, facts), (number, bool(named))
         return self._known(number, node, now)
 
     async def _result(self, node: Node) -> bytes:

@@ -4,7 +4,7 @@ Everything is shown at one position of the run: mostly at its end, which moves o
 past. `read` brings all of the screen there at once; what the user does only says what is to be shown next.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -17,7 +17,7 @@ from textual.geometry import Region
 from textual.widget import Widget
 from textual.widgets import Input
 
-from store.errors import RunChanged, RunUnknown
+from store.errors import RunChanged, RunUnknown, StoreError
 from store.reader import Reader
 from store.state import Node, Run, RunStatus
 from store.view import View
@@ -116,8 +116,11 @@ class RunScreen(SearchScreen):
         self.run_id = run_id
         self._follow = follow
         self._deleted = False
+        self._interrupted = False
+        """Was it so at the last tick?"""
+        self._number: int | None = None
         self._node: Node | None = None
-        """The selected one, as it was shown last."""
+        """The one that was selected at the last look, and its number."""
         self._about: About = "node"
         """What the inspector shows: the node, or the event, under the cursor."""
         self._raw = False
@@ -145,11 +148,13 @@ class RunScreen(SearchScreen):
         self._inspector = self.query_one(TextPane)
         self._header = self.query_one(RunHeader)
         self._playbar = self.query_one(Playbar)
+        self._filter = self.query_one("#filter", Input)
         for pane, title in ((self._tree, "2 Tree"), (self._timeline, "3 Timeline"), (self._inspector, "4 Inspector")):
             self._title(pane, title)
         self.set_focus(self._tree)  # at once: keys may be waiting already
 
     async def on_unmount(self) -> None:
+        self.workers.cancel_node(self)  # none of them is to open again what is closed now
         if self._view is not None:
             await self._view.close()
 
@@ -172,17 +177,17 @@ class RunScreen(SearchScreen):
         except RunChanged:  # while it was read: the next look tells what it became
             self.soon()
         except RunUnknown:
-            if self._node is None:
+            if self._view is None:
                 raise
             self._deleted = True
-            if self._view is not None:
-                self._place(self._view.run)
+            self._place(self._view.run)
 
     async def _open(self, view: View) -> None:
         """Read the run, for the first time or anew; what was selected stays so if it is still there."""
         was = self._tree.selected_node or self._node
         self._tree.load(await view.open())
         self._events.forget()
+        self._events.narrow(parse_match(self._filter.value))
         await self._search.look(self._box.value)
         self._inspection.forget()
         self._travel.axis = None
@@ -208,16 +213,17 @@ class RunScreen(SearchScreen):
         nodes = await view.nodes(self._tree.wanted())
         now = self._now()
         self._tree.supply(nodes, now, lit)
-        selected = self._tree.selected
-        self._node = None if selected is None else nodes.get(selected, self._node)
-        live = summary.run_ended(view.run, now) == "running"
-        more = await self._events.show(self._node, at_end=live or self._travel.active)
+        selected, more = self._tree.selected, True
+        if selected is None or selected in nodes:  # or the user went there meanwhile
+            self._node, self._number = None if selected is None else nodes[selected], selected
+            live = summary.run_ended(view.run, now) == "running"
+            more = await self._events.show(self._node, at_end=live or self._travel.active)
         self._title(self._timeline, self._events.title)
         if self._travel.active:
             await self._show_playbar(view)
         self._place(view.run)
         self._inspect()
-        if before == RunStatus.RUNNING != view.row.run.status:
+        if not self._travel.active and before == RunStatus.RUNNING != view.row.run.status:
             self._announce(view.row.run)
         if more:
             self.soon()
@@ -256,10 +262,10 @@ class RunScreen(SearchScreen):
         )
 
     def _now(self) -> float:
-        """The moment to count durations to: now; in the past, and of a run that ended or is silent, the last event."""
+        """The moment to count durations to: now; in the past, or of a run that ended or was interrupted, the last event."""
         assert self._view is not None
         run, now = self._view.run, self.clock()
-        quiet = self._travel.active or run.status != RunStatus.RUNNING or summary.silence(run, now) is not None
+        quiet = self._travel.active or run.status != RunStatus.RUNNING or summary.interrupted(run, now)
         return (run.latest or now) if quiet else max(now, run.latest or now)
 
     def _place(self, run: Run) -> None:
@@ -289,13 +295,15 @@ class RunScreen(SearchScreen):
             pane.refresh(Region(0, -1, pane.size.width, 1))
 
     def tick(self) -> None:
-        view = self._view
+        view, axis = self._view, self._travel.axis
+        if view is not None and self._travel.active and axis is not None and axis.total < view.end:
+            self.soon()
         if view is None or self._travel.active or view.run.status != RunStatus.RUNNING:
             return
-        if summary.silence(view.run, self.clock()) is None:
+        interrupted = summary.interrupted(view.run, self.clock())
+        if not interrupted or not self._interrupted:  # from then on all counts to the last event
             self.news(self.reader)
-        else:
-            self._place(view.run)
+        self._interrupted = interrupted
 
     @on(NodeTree.Needed)
     def _nodes_needed(self) -> None:
@@ -339,9 +347,19 @@ class RunScreen(SearchScreen):
             return
         published = ", as published" if self._raw else ""
         self._title(self._inspector, "4 Node" if self._about == "node" else f"4 Event{published}")
+        if self._about == "node" and self._tree.selected != self._number:  # the look that is due tells of it
+            return
         reading = self._inspection.show(self._about, self._raw, self._node, self._now())
         if reading is not None:
-            self.do(reading, "inspect")
+            self.do(partial(self._tell, reading), "inspect")
+
+    async def _tell(self, reading: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await reading()
+        except StoreError:
+            self._inspection.forget()
+            self.later()
+            raise
 
     def action_raw(self) -> None:
         self._raw = not self._raw

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
+from msgspec.structs import replace
 from textual import on
 from textual.app import ComposeResult, RenderResult
 from textual.binding import Binding, BindingType
@@ -89,6 +90,8 @@ class RunsScreen(FedScreen):
         self._mark = mark
         self._rows: dict[int, RunRow] = {}
         self._box: Input | None = None
+        self._turn = asyncio.Lock()
+        """Held while a mark is written: the last key counts."""
 
     def explain(self, hint: str) -> None:
         """Say why nothing is shown yet."""
@@ -118,7 +121,7 @@ class RunsScreen(FedScreen):
         self.query_one(StatusBar).file = str(self._path)
         self._list.focus()
         if self.reader is not None:
-            await self.read(self.reader)
+            await self._try(partial(self.read, self.reader))
 
     async def read(self, reader: Reader) -> None:
         known = max((row.last_seq for row in self._rows.values()), default=0)
@@ -190,12 +193,17 @@ class RunsScreen(FedScreen):
     def action_mark(self) -> None:
         row = self._list.selected
         if row is not None:
-            self.do(partial(self._keep, row), "mark", exclusive=False)
+            self._rows[row.key] = marked = replace(row, marked=not row.marked)  # the next key goes on from there
+            self._show()
+            self.do(partial(self._keep, marked), "mark", exclusive=False)
 
     async def _keep(self, row: RunRow) -> None:
-        await asyncio.to_thread(self._mark, self._path, row.run.run_id, not row.marked)
-        self._rows.clear()
-        self.news(self.reader)
+        try:
+            async with self._turn:
+                await asyncio.to_thread(self._mark, self._path, row.run.run_id, row.marked)
+        finally:
+            self._rows.clear()
+            self.news(self.reader)
 
     def action_delete(self) -> None:
         from tui.screens.confirm import Confirm

@@ -120,10 +120,10 @@ class Travel:
             return position, then, pause
         return position - 1, time, self.skipped if position - 1 == here else None
 
-    async def measure(self, view: View) -> None:
-        """Bring the axis up to what the run has now."""
+    async def measure(self, view: View, at_once: bool = False) -> None:
+        """Bring the axis up to what the run has now: every `AGAIN` seconds at most, but if it must be `at_once`."""
         total, now = self.axis.total if self.axis is not None else 0, clock.monotonic()
-        if self.axis is not None and (total >= view.end or now - self._measured < AGAIN):
+        if self.axis is not None and (total >= view.end or (not at_once and now - self._measured < AGAIN)):
             return
         self._measured = now
         marks = await self._fine(view, total) if view.end <= FINE else await self._coarse(view, total)
@@ -134,7 +134,7 @@ class Travel:
 
     async def place(self, view: View, target: Target, here: int | None) -> int:
         """The position of a target, seen from the one that one is at (None: its end), exact to the event in any run."""
-        await self.measure(view)
+        await self.measure(view, at_once=True)
         axis = self.axis
         if axis is None:
             return 0

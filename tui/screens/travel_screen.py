@@ -201,6 +201,7 @@ class TravelScreen(FedScreen):
 
     def _pause(self) -> None:
         self._travel.pause()
+        self.soon()
 
     def action_speed(self, step: int) -> None:
         (self._travel.faster if step > 0 else self._travel.slower)()

@@ -83,6 +83,8 @@ class Timeline(Rows):
         """There are so many of them now, `before` of which came before those that were there."""
         if before:
             self.forget()
+        if count != self._count:
+            self._forget_nameless()
         last = max(count - 1, 0)
         if count == self._count and not before and not (self.following and self.cursor < last):
             return
@@ -95,10 +97,27 @@ class Timeline(Rows):
         elif self.following:
             self._show(self.cursor)
 
+    def begin(self, start: float) -> None:
+        """Times are counted from here."""
+        if start != self._start:
+            self._start = start
+            self.changed()
+
+    def unasked(self, first: int) -> None:
+        """There is no answer to a `Needed`."""
+        self._asked.pop(first // PAGE, None)
+
     def forget(self) -> None:
         """What was supplied does not hold any more."""
         self._pages.clear()
         self._asked.clear()
+
+    def _forget_nameless(self) -> None:
+        """Something happened: what had no name may have one now."""
+        for number, page in list(self._pages.items()):
+            if any(stored.node is not None and stored.nid is None for stored in page):
+                del self._pages[number]
+                self._asked.pop(number, None)
 
     def supply(self, first: int, events: Sequence[Stored]) -> None:
         """The answer to a `Needed`, beginning at the row `first`."""
@@ -160,4 +179,4 @@ def _nid(stored: Stored) -> str:
         return ""
     if stored.nid == "0" and stored.outer_nid is not None:
         return clean(f"{stored.outer_nid or 'root'}/0", 12)
-    return clean(stored.nid, 12) if stored.nid else "root"
+    return "?" if stored.nid is None else clean(stored.nid, 12) or "root"
