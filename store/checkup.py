@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from store import database as db
 from store.errors import FileError, RedisError
+from store.ingest import UNREAD
 from store.lease import holder
 from store.mount import mount_of
 from store.url import public
@@ -118,6 +119,11 @@ def _check_open(path: Path, connection: sqlite3.Connection, deep: bool) -> Itera
         one("SELECT count(*) FROM rejected"),
     )
     yield Finding("file", f"{_many(runs, 'run')}, {_many(events, 'event')}")
+    if left := one("SELECT count(*) FROM run WHERE generation < 0"):
+        said = (
+            f"the deletion of {_many(left, 'run')} was broken off; `treetop prune --keep {max(runs, 1)} --yes` finishes it"
+        )
+        yield Finding("file", said, well=False)
     if deep:
         yield _check_bodies(connection)
     if rejected:
@@ -126,9 +132,11 @@ def _check_open(path: Path, connection: sqlite3.Connection, deep: bool) -> Itera
     for count, lost, kind in connection.execute("SELECT count(*), sum(lost), kind FROM gap GROUP BY kind"):
         number = "an unknown number of entries" if lost is None else _many(lost, "entry", "entries")
         yield Finding("gaps", f"{_many(count, 'time')} {kind}: {number} gone before they were read", well=False)
-    for name, received, stored, duplicate, refused in connection.execute(
-        "SELECT name, received, stored, duplicate, rejected FROM stream"
-    ):
+    for name, state, reason, received, stored, duplicate, refused in connection.execute(
+        "SELECT name, state, reason, received, stored, duplicate, rejected FROM stream"
+    ).fetchall():
+        if state in UNREAD and holder(path) is not None:
+            yield Finding("stream", f"{name}: the ingester can not read it: {reason}", well=False)
         adds_up = received == stored + duplicate + refused
         counts = f"{received:,} received = {stored:,} stored + {duplicate:,} repeated + {refused:,} rejected"
         yield Finding("counts", f"{name}: {counts}{'' if adds_up else ', WHICH DOES NOT ADD UP'}", well=adds_up)

@@ -59,6 +59,10 @@ class Look(Struct, frozen=True):
     length: int
     added: int | None
     server: str
+    oldest: StreamId | None = None
+    """The oldest entry there is."""
+    deleted: StreamId | None = None
+    """The newest entry that was ever deleted by its id; None where Redis does not tell."""
 
 
 class Gap(Struct, frozen=True):
@@ -118,6 +122,11 @@ def _compare(cursor: Cursor, look: Look) -> Verdict:
         return _reset(cursor, look, "the newest id is older than what was read: the stream was replaced or rolled back")
     if attached and look.at_position is not None and look.at_position.crc != cursor.entry_crc:
         return _reset(cursor, look, "another entry has the id of the one read last: the stream was replaced")
+    if attached and look.at_position is None and look.oldest is not None and look.oldest < cursor.position:
+        # Trimming takes the oldest first. What was deleted by its id is not another stream, nor known to Redis before 7.
+        deleted = cursor.server == look.server if look.deleted is None else look.deleted >= cursor.position
+        if not deleted:
+            return _reset(cursor, look, "older entries than the one read last are there, but not that one: another stream")
     partial = len(look.batch) < look.limit
     if look.added is None or (cursor.added is None and attached and not partial):
         cursor = replace(cursor, added=None)
@@ -156,4 +165,5 @@ def _missing(cursor: Cursor, look: Look, kind: str, lost: int | None, note: str)
 
 def _reset(cursor: Cursor, look: Look, note: str) -> Verdict:
     gap = Gap("reset", None, cursor.position, look.last, note)
-    return Verdict((), Cursor(START, cursor.epoch + 1, None, 0, look.server), gap)
+    added = 0 if look.last is None else None  # of a stream that is older than our reading it, the next look tells
+    return Verdict((), Cursor(START, cursor.epoch + 1, None, added, look.server), gap)

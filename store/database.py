@@ -44,6 +44,7 @@ def address(path: Path, mode: str) -> str:
     To read a file that somebody may be writing, SQLite makes two more beside it. Where it can not, and none are there,
     nobody is writing, and the file is all there is.
     """
+    path = Path(os.path.realpath(path))
     alone = mode == "ro" and not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
     return f"{path.absolute().as_uri()}?mode={mode}{'&immutable=1' if alone else ''}"
 

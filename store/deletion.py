@@ -1,6 +1,7 @@
 """How a run leaves the file, while others read it and an ingester writes to it."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from store import database as db
@@ -17,20 +18,39 @@ def delete_run(path: Path, run_id: str) -> None:
     finished by the next.
     """
     db.check_readable(path)  # or it would be made
-    connection = db.connect_writer(path)
-    try:
-        connection.execute("PRAGMA wal_autocheckpoint=0")  # only the ingester's connection moves pages into the file
-        hidden = connection.execute(
-            "UPDATE run SET run_id = 'deleted/' || key, generation = -1 WHERE run_id = ? AND generation >= 0", (run_id,)
-        )
+    with closing(db.connect_writer(path)) as connection:
+        try:
+            connection.execute("PRAGMA wal_autocheckpoint=0")  # only the ingester's connection moves pages into the file
+            hidden = connection.execute(
+                "UPDATE run SET run_id = 'deleted/' || key, generation = -1 WHERE run_id = ? AND generation >= 0", (run_id,)
+            )
+        except sqlite3.DatabaseError as error:
+            raise FileError(f"{path}: run {run_id} was not deleted ({error}); try again") from error
         if hidden.rowcount != 1:
             raise RunUnknown(f"{path}: there is no run {run_id}")
-        for (key,) in connection.execute("SELECT key FROM run WHERE generation < 0").fetchall():
+        _finish(connection, path)
+
+
+def finish_deletions(path: Path) -> int:
+    """Delete what is left of runs whose deletion was broken off; how many there were. Raises FileError."""
+    db.check_readable(path)
+    with closing(db.connect_writer(path)) as connection:
+        return _finish(connection, path)
+
+
+def _finish(connection: sqlite3.Connection, path: Path) -> int:
+    try:
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        doomed = connection.execute("SELECT key FROM run WHERE generation < 0").fetchall()
+        for (key,) in doomed:
             _delete_parts(connection, key)
     except sqlite3.DatabaseError as error:
-        raise FileError(f"{path}: run {run_id} was not deleted ({error}); try again") from error
-    finally:
-        connection.close()
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise FileError(
+            f"{path}: what was deleted is out of sight, but not all of it was removed ({error}); prune again to finish that"
+        ) from error
+    return len(doomed)
 
 
 def _delete_parts(connection: sqlite3.Connection, run: int) -> None:

@@ -35,6 +35,9 @@ RETRY_FILE = 1.0
 PATIENCE = 1.5
 """Seconds for which another may hold the file before that is said."""
 
+UNREAD = ("away", "refused")
+"""States in which Redis does not let us read."""
+
 REPEAT = 10.0
 """Seconds after which a trouble with the file that lasts is said again."""
 
@@ -181,6 +184,10 @@ class Ingester:
         if (state, why) == self._state and (state != "reading" or now - self._told < 1.0):
             return
         since = self._since if (state, why) == self._state else now
+        if state in UNREAD and state != self._state[0]:
+            _say(f"{self.path}: nothing can be read, {why}; trying again", sys.stderr)
+        elif state not in UNREAD and state != "stopped" and self._state[0] in UNREAD:
+            _say(f"{self.path}: events are read again from {self._source.address}")
         writer.report(key, state, why, self._source.head, since)
         self._state, self._since, self._told = (state, why), since, now
         if self._trouble:

@@ -8,7 +8,7 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, groupby
 from operator import itemgetter
 from zlib import crc32
 
@@ -323,7 +323,8 @@ class Projection:
         if moves:
             written = [
                 (run.key, move.position, n, *(None if id_ is None else run.key_of(id_) for id_ in move[1:]))
-                for n, move in enumerate(moves)
+                for _, group in groupby(moves, lambda move: move.position)
+                for n, move in enumerate(group)
             ]
             self._db.executemany(
                 "INSERT INTO move (run, position, n, node, before, after) VALUES (?, ?, ?, ?, ?, ?)", written

@@ -4,14 +4,15 @@ Never a live run, nor one that the user marked. The oldest go first.
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 
 from msgspec import Struct
 
 from store import database as db
-from store.deletion import delete_run
+from store.deletion import delete_run, finish_deletions
 from store.errors import FileError
 from store.record import RunRow
 from store.state import RunStatus
@@ -34,13 +35,21 @@ class Rule(Struct, frozen=True):
     """Bytes of bodies that all runs together may have."""
 
 
-def choose(rows: Sequence[RunRow], rule: Rule, now: float) -> list[RunRow]:
-    """The runs that must go, oldest first. `rows` are newest first, as the reader gives them."""
+def choose(
+    rows: Sequence[RunRow], rule: Rule, now: float, arrivals: Mapping[int, float] = MappingProxyType({})
+) -> list[RunRow]:
+    """The runs that must go, oldest first. `rows` are newest first, as the reader gives them.
+
+    `arrivals` tells by key when a run was heard of last, by another clock than that of the agent, which may be wrong.
+    """
     doomed: list[RunRow] = []
     total = sum(row.bytes for row in rows)
-    may_go = [(index, row) for index, row in enumerate(rows) if not row.marked and not is_live(row, now)]
+    heard = [max(row.run.latest or 0.0, arrivals.get(row.key, 0.0)) for row in rows]
+    may_go = [
+        (index, row) for index, row in enumerate(rows) if not row.marked and not is_live(row.run.status, heard[index], now)
+    ]
     for index, row in reversed(may_go):
-        latest = row.run.latest or 0.0
+        latest = heard[index]
         too_old = rule.older_than is not None and now - latest > rule.older_than
         too_many = rule.keep is not None and index >= rule.keep
         too_large = rule.larger_than is not None and total > rule.larger_than
@@ -50,17 +59,20 @@ def choose(rows: Sequence[RunRow], rule: Rule, now: float) -> list[RunRow]:
     return doomed
 
 
-def is_live(row: RunRow, now: float) -> bool:
-    """May events of this run still arrive?"""
-    return row.run.status == RunStatus.RUNNING and now - (row.run.latest or 0.0) < LIVE_WITHIN
+def is_live(status: str, heard: float, now: float) -> bool:
+    """May events of a run still arrive that has this status and was heard of then?"""
+    return status == RunStatus.RUNNING and now - heard < LIVE_WITHIN
 
 
 def prune(path: Path, run_ids: Iterable[str]) -> int:
-    """Delete these runs and give their space back to the disk; the bytes by which the file became smaller.
+    """Delete these runs, and what deletions that were broken off left, and give their space back to the disk.
+
+    Gives the bytes by which the file became smaller.
 
     While an ingester works, the file shrinks when that moves its write-ahead log into the file the next time.
     """
     before = path.stat().st_size
+    finish_deletions(path)
     for run_id in run_ids:
         delete_run(path, run_id)
     give_back(path)

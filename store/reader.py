@@ -81,6 +81,11 @@ class Reader:
         )
         return [_run_row(row) for row in rows]
 
+    async def arrivals(self) -> dict[int, float]:
+        """By the clock of Redis, when the last event of each run arrived there; by the key of the run."""
+        rows = await self.rows("SELECT r.key, e.ms / 1000.0 FROM run r JOIN event e ON e.seq = r.last_seq")
+        return {row[0]: row[1] for row in rows}
+
     async def count_runs(self) -> int:
         """How many runs there are."""
         rows = await self.rows("SELECT count(*) FROM run WHERE generation >= 0")

@@ -226,6 +226,8 @@ class Source:
             about["length"],
             about.get("entries-added"),
             server,
+            StreamId.parse(about["first-entry"][0]) if about.get("first-entry") else None,
+            StreamId.parse(about["max-deleted-entry-id"]) if about.get("max-deleted-entry-id") else None,
         )
 
 

@@ -412,7 +412,7 @@ class Writer:
             for identity, *found in self._db.execute(
                 "SELECT e.identity, CASE WHEN e.guessed THEN NULL ELSE r.run_id END, e.event_id, b.crc"
                 " FROM event e JOIN run r ON r.key = e.run JOIN body b ON b.seq = e.seq"
-                f" WHERE e.identity IN ({marks})",
+                f" WHERE e.identity IN ({marks}) AND r.generation >= 0",
                 part,
             ):
                 known.setdefault(identity, []).append(tuple(found))

@@ -18,6 +18,7 @@ from store.writer import FIELD, Writer
 from tests.conftest import until
 from tests.live import state_of_ingest
 from tests.recorder import Recorder
+from tests.tables import store
 
 COMMANDS = ("ingest", "runs", "show", "doctor", "prune", "demo")
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -33,6 +34,15 @@ def treetop(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         timeout=60,
         check=False,
     )
+
+
+@pytest.mark.parametrize("words", [[], ["latest"], ["--no-ingest"], ["demo"]])
+def test_the_screens_need_a_terminal(tmp_path: Path, words: list[str]) -> None:
+    path = tmp_path / "events.db"
+    store(path, Recorder().root().entries)
+    done = treetop(*words, SQLITE_DB_PATH=str(path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "this is no terminal; `treetop runs`" in done.stderr
 
 
 def _clean() -> dict[str, str]:
@@ -138,6 +148,17 @@ class TestIngest:
             process.send_signal(number)
             assert process.wait(20) == 0
         assert state_of_ingest(path) == "stopped"
+
+    def test_what_nohup_ignores_does_not_end_it(self, redis_server: RedisServer, tmp_path: Path) -> None:
+        path = tmp_path / "x.db"
+        command = ["nohup", sys.executable, "-m", "tui.cli", "ingest", "--db", str(path), "--redis", redis_server.url]
+        with subprocess.Popen(command, env=_clean(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            until(lambda: state_of_ingest(path) == "live")
+            process.send_signal(signal.SIGHUP)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(1.0)
+            process.terminate()
+            assert process.wait(20) == 0
 
     def test_a_file_that_is_held_is_left_alone(self, redis_server: RedisServer, tmp_path: Path) -> None:
         path = tmp_path / "x.db"

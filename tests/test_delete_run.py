@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from store import deletion
+from store.checkup import check_file
 from store.cursor import Gap, follow
-from store.deletion import delete_run
+from store.deletion import delete_run, finish_deletions
 from store.errors import FileMissing, RunUnknown
 from store.events import StreamId
 from store.reader import Reader
@@ -79,9 +80,33 @@ async def test_a_deletion_that_was_broken_off_is_out_of_sight_and_finished_by_th
         assert {run_id for (run_id,) in query(db, f"SELECT run_id FROM {view}")} <= {"B"}
     store(db, Recorder("A").nameless().step_started("write").entries, stream="late")
     assert set(states(db)) == {"B", "auto-write", "deleted/1"}  # the doomed run takes nothing more
+    assert unfinished(db)
     delete_run(db, "B")
     assert set(states(db)) == {"auto-write"}
     assert len(rows(db, "body")["body"]) == 1
+    assert not unfinished(db)
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named", "that nobody named"])
+def test_what_comes_again_of_a_run_whose_deletion_was_broken_off_is_stored(
+    db: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    made = Recorder("A") if named else Recorder("A").nameless()
+    entries = made.root().node("root", "a").status("a", "READY").entries
+    store(db, entries)
+    before = states(db)
+    with monkeypatch.context() as patched:
+        patched.setattr(deletion, "_delete_parts", lambda *_: None)
+        delete_run(db, *before)
+    assert store(db, entries, stream="again").stored == len(entries)
+    assert finish_deletions(db) == 1
+    assert finish_deletions(db) == 0
+    assert states(db) == before
+
+
+def unfinished(path: Path) -> bool:
+    """Does the doctor say that a deletion was broken off?"""
+    return any("was broken off" in finding.text and not finding.well for finding in check_file(path, deep=False))
 
 
 def test_a_run_that_is_not_there_can_not_be_deleted(db: Path) -> None:

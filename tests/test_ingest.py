@@ -168,13 +168,17 @@ def test_events_are_in_the_file_while_agents_publish(redis_server: RedisServer, 
     assert gaps(db) == []
 
 
-def test_redis_may_come_later(mortal_redis: RedisServer, db: Path) -> None:
+def test_redis_may_come_later(mortal_redis: RedisServer, db: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Who only has its standard error hears of it, once."""
     with ingesting(db, mortal_redis.url):
         until(lambda: state_of_ingest(db) == "away")
         with mortal_redis:
             publish(mortal_redis, notes(1, 3))
             until(lambda: number_stored(db) == 3)
         until(lambda: state_of_ingest(db) == "away")
+    said = capfd.readouterr()
+    assert said.err.count("nothing can be read, ") == said.err.count("; trying again") == 2
+    assert said.out.count("events are read again from ") == 1
 
 
 @pytest.mark.parametrize("saving", [True, False], ids=["with-its-data", "without"])

@@ -75,9 +75,17 @@ def test_what_is_marked_or_live_stays_and_counts() -> None:
 
 def test_a_run_that_never_ended_is_live_until_it_was_silent_for_long() -> None:
     for age, live in ((0.0, True), (LIVE_WITHIN - 1, True), (LIVE_WITHIN, False), (9 * DAY, False)):
-        assert is_live(row("a", age, status=RunStatus.RUNNING), NOW) is live
-    assert not is_live(row("a", 0.0), NOW)
-    assert not is_live(row("a", 0.0, status=RunStatus.ERROR), NOW)
+        assert is_live(RunStatus.RUNNING, NOW - age, NOW) is live
+    assert not is_live(RunStatus.COMPLETED, NOW, NOW)
+    assert not is_live(RunStatus.ERROR, NOW, NOW)
+
+
+def test_a_run_of_an_agent_whose_clock_is_slow_is_live_while_its_events_arrive() -> None:
+    slow = row("slow", 2 * DAY, status=RunStatus.RUNNING)
+    assert choose([slow], Rule(keep=0), NOW) == [slow]
+    assert choose([slow], Rule(keep=0), NOW, {slow.key: NOW - 60.0}) == []
+    assert choose([slow], Rule(older_than=DAY), NOW, {slow.key: NOW - 3600.0}) == []
+    assert choose([slow], Rule(keep=0), NOW, {slow.key: NOW - 3600.0}) == [slow]
 
 
 def test_a_run_whose_events_have_no_time_counts_as_old() -> None:

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from zlib import crc32
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from store import projection, writer
@@ -59,8 +59,14 @@ def test_a_saved_run_can_be_folded_on(entries: list[Entry], data: st.DataObject)
     assert fold(saved, events_of(entries[cut:])) == state_of(entries)
 
 
+def two_that_move() -> list[Entry]:
+    made = Recorder().nameless().run_error().step_started("b").step_started("c")
+    return made.node("a", "b").node("a", "c").entries
+
+
 @laws
 @given(streams(None, None, "A", "B", max_size=40))
+@example(two_that_move())
 def test_how_many_are_written_at_a_time_makes_no_difference(entries: list[Entry]) -> None:
     at_once = written(entries, 1_000)
     assert written(entries, 1) == at_once

@@ -6,7 +6,7 @@ import gc
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
@@ -18,7 +18,6 @@ from textual.actions import parse
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
-from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.theme import Theme
 
@@ -97,7 +96,7 @@ class Treetop(App[None]):
         """Of the ingester."""
         self._unreadable = ""
         """What is wrong with the file."""
-        self._filters: list[LineFilter] = [ControlFilter(), *([AsciiFilter()] if ascii_only else [])]
+        self._filters += [ControlFilter(), *([AsciiFilter()] if ascii_only else [])]  # Textual's own: that of NO_COLOR
         self._mouse = True
         self._excepthook = threading.excepthook
 
@@ -107,9 +106,6 @@ class Treetop(App[None]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return DEFAULT_VARIABLES
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), *self._filters]
 
     async def on_load(self) -> None:
         """Open the file before the terminal is taken, so that the first picture has what is in it."""

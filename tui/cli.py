@@ -121,6 +121,7 @@ def treetop(
         if no_ingest:
             raise
         run = LATEST if reload else run
+    _need_terminal()
     gc.disable()  # what is made up to the first picture stays; the application enables it when that is drawn
     try:
         from tui.app import Treetop
@@ -143,6 +144,13 @@ def _check_file(db: Path, run: str | None) -> None:
         raise FileMissing(f"{db}: there is no folder {db.absolute().parent}; make it, or name another file with --db")
     if run is not None:
         _read(db, lambda reader: reader.resolve(run))
+
+
+def _need_terminal() -> None:
+    """Refuse where the screens could neither be seen nor left."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        said = "this is no terminal; `treetop runs`, `treetop show` and `treetop ingest` work without one"
+        raise click.UsageError(said, click.get_current_context())
 
 
 def _ascii_only(wish: bool | None) -> bool:
@@ -189,7 +197,8 @@ def ingest(db: Path, url: str, stream: str, drain: bool, until_eof: bool) -> Non
             click.echo(json.dumps(msgspec.to_builtins(ingester.drain())))
             return
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda *_: ingester.stop())
+            if signal.getsignal(number) is not signal.SIG_IGN:  # by nohup, or by a shell that runs it in the background
+                signal.signal(number, lambda *_: ingester.stop())
         if until_eof:
             threading.Thread(target=_until_eof, args=(ingester.stop, failures), daemon=True).start()
         ingester.run()
@@ -293,9 +302,11 @@ def prune(db: Path, older_than: str | None, keep: int | None, larger_than: str |
     if older_than is None and keep is None and larger_than is None:
         raise click.UsageError("nothing to go by; give --older-than, --keep or --larger-than", click.get_current_context())
     rule = pruning.Rule(_amount(older_than, AGES), keep, _amount(larger_than, SIZES))
-    doomed = pruning.choose(_read(db, lambda reader: reader.runs()), rule, time.time())
+    rows, heard = _read(db, lambda reader: reader.runs()), _read(db, lambda reader: reader.arrivals())
+    doomed = pruning.choose(rows, rule, time.time(), heard)
     if not doomed:
-        click.echo("nothing to prune")
+        freed = pruning.prune(db, ()) if yes else 0  # also what was broken off is finished
+        click.echo(f"nothing to prune{f'; the file is {freed:,} bytes smaller' if freed > 0 else ''}")
         return
     many = fmt.exactly(len(doomed), "run")
     click.echo(report.runs_text(doomed))
@@ -365,6 +376,7 @@ def demo(speed: float, seed: int, nodes: int, light: bool, ascii_only: bool | No
 
     Needs nothing, and leaves nothing behind: it has its own Redis and its own file, both gone at the end.
     """
+    _need_terminal()
     click.echo("treetop: preparing the demo ...", err=True)
     from tui.demo import run_demo
 

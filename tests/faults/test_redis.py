@@ -81,6 +81,47 @@ def test_it_is_killed_and_has_what_it_saved_some_time_ago(forgetful_redis: Redis
     assert len(found.gaps) >= 3
 
 
+def test_it_comes_back_with_old_data_of_a_stream_that_is_kept_short(forgetful_redis: RedisServer, db: Path) -> None:
+    """That its older entries are gone is no loss: they had been read."""
+    server = forgetful_redis
+    for first in range(1, 1_001, 100):
+        publish(server, entries(first, first + 99))
+        drain(db, server)
+        command(server, "XTRIM", STREAM, "MAXLEN", "50")
+    command(server, "SAVE")
+    publish(server, entries(1_001, 1_010))
+    drain(db, server)
+    server.stop()
+    server.start()
+    drain(db, server)
+    publish(server, entries(1_011, 1_030))
+    drain(db, server)
+    sent = numbers(1, 1_030)
+    found = settle("redis-server killed, with old data of a short stream", 1, sent, db)
+    assert (found.lost(sent), found.doubled) == (0, 0)
+    assert {lost for _, lost in found.gaps} == {None}
+
+
+def test_another_stream_takes_the_place_of_the_one_that_was_read(redis_server: RedisServer, db: Path) -> None:
+    """Some of its entries are older than the one read last: they are read all the same."""
+    publish(redis_server, entries(1, 100))
+    drain(db, redis_server)
+    ((position,),) = query(db, "SELECT position FROM stream")
+    at = int(position.partition("-")[0])
+    command(redis_server, "RENAME", STREAM, "elsewhere")
+    with redis.Redis.from_url(redis_server.url) as client:
+        for number, entry in enumerate(entries(101, 300)):
+            client.xadd(STREAM, dict(entry.fields), id=f"{at - 100 + number}-7")
+        client.xtrim(STREAM, maxlen=150, approximate=False)
+    drain(db, redis_server)
+    drain(db, redis_server)
+    sent = numbers(1, 300)
+    found = settle("stream replaced by another one", 1, sent, db)
+    if counts_entries(redis_server):
+        assert (found.lost(sent), found.doubled) == (50, 0)
+        assert [kind for kind, _ in found.gaps][:1] == ["reset"]
+
+
 def test_it_is_killed_while_it_answers(forgetful_redis: RedisServer, db: Path) -> None:
     """It is gone for good each time, and so is what it held; what was stored is stored once."""
     sent: list[int] = []

@@ -3,6 +3,8 @@
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from store.redis_server import RedisServer
+from store.writer import Writer
 from tests.faults.numbered import entries
 from tests.faults.test_file import delete_all, without_privileges
 from tests.live import STREAM, ingesting, publish
@@ -94,6 +97,22 @@ async def see_trouble(app: Treetop, db: Path, redis_server: RedisServer) -> None
 def rename_table(path: Path, name: str, to: str) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"ALTER TABLE {name} RENAME TO {to}")
+
+
+def test_a_file_that_a_link_in_a_closed_folder_leads_to_is_read_with_its_log(tmp_path: Path) -> None:
+    """Somebody may be writing to it, where it really is."""
+    (tmp_path / "real").mkdir()
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path, link = tmp_path / "real" / "events.db", folder / "events.db"
+    link.symlink_to(path)
+    with Writer(path) as writer:
+        writer.append(Recorder("old").root("root", "Write an old book").entries)
+        folder.chmod(0o555)
+        command = [sys.executable, "-m", "tui.cli", "runs", "--db", str(link)]
+        done = subprocess.run(command, capture_output=True, text=True, preexec_fn=without_privileges)
+        folder.chmod(0o755)
+    assert "Write an old book" in done.stdout
 
 
 @pytest.mark.parametrize("closed", ["events.db", "."], ids=["file", "folder"])

@@ -178,6 +178,17 @@ class TestCommands:
             await sees(pilot, "TIME▼")
 
 
+async def test_no_color_leaves_none(path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = treetop(path, clock)
+    async with watching(app) as pilot:
+        await sees(pilot, "3 runs")
+        styles = [segment.style for strip in app.screen._compositor.render_strips() for segment in strip]
+    colours = {colour for style in styles if style is not None for colour in (style.color, style.bgcolor)} - {None}
+    assert len(colours) > 5
+    assert all(len(set(colour.get_truecolor())) == 1 for colour in colours if colour is not None)
+
+
 class TestThemes:
     """Dark, light, and any other."""
 
@@ -301,6 +312,7 @@ class TestStarting:
     def started(self, monkeypatch: pytest.MonkeyPatch, *arguments: str, **environment: str) -> Treetop:
         apps: list[Treetop] = []
         monkeypatch.setattr(Treetop, "run", lambda app: apps.append(app))
+        monkeypatch.setattr(cli, "_need_terminal", lambda: None)
         done = CliRunner().invoke(cli.treetop, arguments, env=environment, catch_exceptions=False)
         assert done.exit_code == 0, done.output
         return apps[0]

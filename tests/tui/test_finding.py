@@ -8,7 +8,7 @@ from store.writer import Writer
 from tests.recorder import Recorder
 from tests.rest import rest
 from tests.tui.run_stage import found, opened, position, selected, timeline, tree
-from tests.tui.stage import Clock, sees, shown, treetop, until, watching
+from tests.tui.stage import Clock, lines, sees, shown, treetop, until, watching
 
 
 def chapters() -> Recorder:
@@ -41,6 +41,17 @@ def work(here: Path, clock: Clock) -> Path:
 def test_the_errors_are_where_they_are_said_to_be() -> None:
     failed = [position for position, event in enumerate(chapters().events, 1) if event.facts.failed]
     assert failed == list(FAILED)
+
+
+async def test_that_no_node_has_an_error_is_said_and_why_the_run_ended(here: Path, clock: Clock) -> None:
+    with Writer(Path("treetop.db")) as writer:
+        writer.append(Recorder().root("book").run_error("ValueError", "Cut [short] by hand").entries)
+    app = treetop(Path("treetop.db"), clock)
+    async with watching(app, 80, 24) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "ValueError: Cut [short]" in lines(app)[1])
+        await pilot.press("e")
+        await until(pilot, lambda: "No node has an error; the run ended" in " ".join(shown(app).split()))
 
 
 class TestInTheTree:

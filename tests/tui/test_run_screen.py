@@ -369,6 +369,20 @@ class TestFollowing:
             assert len(seen) > 5
         feed.close()
 
+    async def test_after_time_travel_it_goes_on(self, path: Path, clock: Clock) -> None:
+        feed = Feed(path, LIVE, clock, 100)
+        app = treetop(path, clock)
+        async with watching(app, 140, 40) as pilot:
+            await sees(pilot, "1 live")
+            await pilot.press("F")
+            await sees(pilot, "FOLLOWING")
+            await pilot.press("t", "home", "j")
+            await sees(pilot, "PAST")
+            await pilot.press("L")
+            await sees(pilot, "FOLLOWING")
+            await until(pilot, lambda: selected(app) == at_work(app) is not None)
+        feed.close()
+
     @pytest.mark.parametrize("keys", [["k"], ["g"], ["h"], ["p"], ["K"], ["3", "k"], ["f"]])
     async def test_a_move_ends_it(self, path: Path, clock: Clock, keys: list[str]) -> None:
         feed = Feed(path, LIVE, clock, 242)

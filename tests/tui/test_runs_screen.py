@@ -376,6 +376,17 @@ class TestManyRuns:
             await until(pilot, lambda: "Goal 0500." in shown(app) and "Goal 0000." not in shown(app))
 
 
+async def test_that_it_was_to_be_kept_is_said_before_it_is_deleted(path: Path, clock: Clock) -> None:
+    app = treetop(path, clock)
+    async with watching(app) as pilot:
+        await sees(pilot, "3 runs")
+        await pilot.press("d")
+        await sees(pilot, "Delete this run for good?", "began")
+        assert "It is marked" not in shown(app)
+        await pilot.press("n", "m", "d")
+        await sees(pilot, "It is marked as one to keep.")
+
+
 class TestHelpHere:
     """`?` explains the keys."""
 

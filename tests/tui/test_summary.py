@@ -140,12 +140,13 @@ class TestRuns:
         [
             (Run("r"), None),
             (Run("r", started=900.0, latest=990.0), 100.0),
-            (Run("r", started=900.0, latest=930.0), 30.0),
+            (Run("r", started=900.0, latest=930.0), 100.0),
+            (Run("r", started=-100.0, latest=50.0), 150.0),
             (Run("r", RunStatus.COMPLETED, started=900.0, ended=950.0, latest=960.0), 50.0),
             (Run("r", RunStatus.ERROR, started=900.0, latest=960.0), 60.0),
         ],
     )
-    def test_time_goes_on_only_while_it_is_heard_of(self, run: Run, seconds: float | None) -> None:
+    def test_time_goes_on_until_it_is_called_interrupted(self, run: Run, seconds: float | None) -> None:
         assert summary.elapsed(run, 1000.0) == seconds
 
     def test_tokens_that_nobody_counted_are_not_zero(self) -> None:

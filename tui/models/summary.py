@@ -129,9 +129,9 @@ def _summary(event: Event, stored: Stored) -> str:
         case ev.NodeAdded() as facts:
             return f"{_nid(facts.added_node_nid)} joins the plan"
         case ev.EdgeAdded() as facts:
-            parent = facts.parent_node_nid if facts.parent_node_nid is not None else facts.parent_nid
-            child = facts.child_node_nid if facts.child_node_nid is not None else facts.child_nid
-            return f"{_nid(child)} waits for {_nid(parent)}"
+            parent = _one_of(facts.parent_node_nid, facts.parent_nid, facts.parent_node_id)
+            child = _one_of(facts.child_node_nid, facts.child_nid, facts.child_node_id)
+            return f"{child} waits for {parent}"
         case ev.InnerGraphBuilt() as facts:
             return f"{_many(facts.node_count, 'node')}, {_many(facts.edge_count, 'edge')}"
         case ev.NodeResultAvailable() as facts:
@@ -159,6 +159,11 @@ def _or(number: int | None) -> str:
 
 def _many(number: int | None, thing: str) -> str:
     return f"? {thing}s" if number is None else fmt.exactly(number, thing)
+
+
+def _one_of(*names: ev.Id) -> str:
+    """The first name that is one. Never the root's, which is empty: nothing waits for a root."""
+    return next((str(name)[:8] for name in names if name not in (None, "")), "?")
 
 
 def _nid(nid: ev.Id) -> str:

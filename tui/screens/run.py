@@ -126,6 +126,8 @@ class RunScreen(SearchScreen):
         self._raw = False
         self._scope_before: Scope = "node"
         """The breadth of the timeline outside time travel."""
+        self._follow_after = False
+        """Is the work to be followed after time travel?"""
         self._titles: dict[Widget, str] = {}
 
     def compose(self) -> ComposeResult:
@@ -465,7 +467,12 @@ class RunScreen(SearchScreen):
         if self._in_time:
             await self._next_in_time("failed", step)
         else:
-            self.select(await self._finder.troubled(step))
+            found = await self._finder.troubled(step)
+            self.select(found)
+            if found is None and self._view is not None:
+                said = self._view.run.error
+                none = "No node has an error"
+                self.notify(f"{none}; the run ended by {clean(said, 300)}" if said else f"{none}.", markup=False)
 
     async def _next_alike(self, step: int) -> None:
         if self._in_time:
@@ -499,12 +506,12 @@ class RunScreen(SearchScreen):
         return None if event is None else event.position
 
     def entering(self) -> None:
-        self._follow = True  # until the user moves
+        self._follow_after, self._follow = self._follow, True  # until the user moves
         self._scope_before = self._events.scope
         self._events.scope = "run"
 
     def leaving(self) -> None:
-        self._follow = False
+        self._follow = self._follow_after
         self._events.scope = self._scope_before
 
     def answered(self, name: str) -> None:

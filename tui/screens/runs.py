@@ -215,11 +215,15 @@ class RunsScreen(FedScreen):
         what = Content.assemble(
             ("Delete this run for good?\n\n", "bold"),
             clean(run.goal or run.run_id, 200),
+            (f"\n\n{clean(run.run_id, 60)}", "$text-muted"),
+            ("" if run.started is None else f"\nbegan {fmt.clock(run.started)}", "$text-muted"),
             (
-                f"\n\n{fmt.counted(run.events, 'event')}, {fmt.size(row.bytes)}. Not even Redis may still have them.",
+                f"\n{fmt.counted(run.events, 'event')}, {fmt.size(row.bytes)}; Redis may not have them any more",
                 "$text-muted",
             ),
         )
+        if row.marked:
+            what += Content.styled("\nIt is marked as one to keep.", "$error")
         if summary.run_ended(run, self.clock()) == "running":
             what += Content.styled(
                 "\nIt is running: what it still does will come back as a run that begins in the middle.", "$error"

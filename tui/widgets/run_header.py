@@ -96,21 +96,21 @@ class RunHeader(Widget):
             (self._glyphs("rest") * (BAR - full), "$foreground 38%"),
             f" {fmt.count(run.finished)}/{fmt.count(run.nodes)} nodes",
         )
-        for piece in self._pieces(run):
+        for piece in self._pieces(run, width):
             longer = line + Content.assemble(dot, piece)
             if longer.cell_length <= width:
                 line = longer
         return line.truncate(width, ellipsis=True)
 
-    def _pieces(self, run: Run) -> Iterator[str | tuple[str, str]]:
+    def _pieces(self, run: Run, width: int) -> Iterator[str | tuple[str, str]]:
         """What there is to say, what matters most first; what does not fit whole is left out."""
         yield fmt.duration(summary.elapsed(run, self.now))
         if self.gaps:
             yield f"{fmt.counted(self.gaps, 'gap')}: incomplete", "bold $error"
+        if run.error:
+            yield clean(run.error, max(width - 52, 20)), "$error"
         if run.errors or run.aborted:
             yield fmt.counted(run.errors + run.aborted, "error"), "bold $error"
-        if run.error:
-            yield clean(run.error, 60), "$error"
         yield f"{fmt.count(run.llm_calls)} llm"
         yield f"{fmt.count(run.tool_calls)} tool"
         yield f"{summary.tokens(run.tokens_in, run.tokens_out)} tok"
