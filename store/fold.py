@@ -21,6 +21,9 @@ from store import events as ev
 from store.events import Event
 from store.state import Call, Edge, EdgeKey, Node, Run, RunState, RunStatus, Status, Step, Totals
 
+ORPHANS = 100
+"""Calls of a node that are remembered as counted while their other half has not come."""
+
 
 class Transition(NamedTuple):
     """A node went from one status (None: not known) to another."""
@@ -157,7 +160,7 @@ class Draft:
         self._abort_step()
         for node_id in self.run.active:
             node = self.node(node_id)
-            node.calls = ()
+            self._drop_calls(node)
             self._activity(node)
         self.run.status, self.run.ended = status, time
 
@@ -194,7 +197,7 @@ class Draft:
             node.aborted -= 1
             self.run.aborted -= 1
         node.step = Step(facts.step, time if step is None else step.started, open=False)
-        node.calls = ()
+        self._drop_calls(node)
         self._activity(node)
         node.busy += facts.duration_seconds or 0.0
         if self.run.stepping == node.node_id:
@@ -209,7 +212,7 @@ class Draft:
         self.run.stepping = None
         if node.step is not None and node.step.open:
             node.step = replace(node.step, open=False, aborted=True)
-            node.calls = ()
+            self._drop_calls(node)
             node.aborted += 1
             self.run.aborted += 1
             self._trouble(node)
@@ -378,8 +381,7 @@ class Draft:
         if node_id is None:
             return 1
         node = self.node(node_id)
-        if call.call_id is not None and call.call_id in node.orphans:
-            node.orphans = tuple(orphan for orphan in node.orphans if orphan != call.call_id)
+        if self._take_orphan(node, call.call_id):
             return 0
         node.calls += (call,)
         self._activity(node)
@@ -398,14 +400,28 @@ class Draft:
                 node.calls = node.calls[:index] + node.calls[index + 1 :]
                 self._activity(node)
                 return node
+        if self._take_orphan(node, call_id):  # its step was called aborted, and is only one of several at once
+            return node
         self._count_call(node, kind)
         if kind == "llm":
             self.run.llm_calls += 1
         else:
             self.run.tool_calls += 1
         if call_id is not None:
-            node.orphans += (call_id,)
+            node.orphans = (*node.orphans, call_id)[-ORPHANS:]
         return node
+
+    def _drop_calls(self, node: Node) -> None:
+        """Nobody waits for the calls any more that are open here."""
+        dropped = [call.call_id for call in node.calls if call.call_id is not None]
+        node.calls, node.orphans = (), (*node.orphans, *dropped)[-ORPHANS:]
+
+    def _take_orphan(self, node: Node, call_id: str | None) -> bool:
+        """Was one half of this call counted already, and this is the other?"""
+        if call_id is None or call_id not in node.orphans:
+            return False
+        node.orphans = tuple(orphan for orphan in node.orphans if orphan != call_id)
+        return True
 
     def _count_call(self, node: Node, kind: str) -> None:
         if kind == "llm":

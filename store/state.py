@@ -85,7 +85,7 @@ class Node(Struct, array_like=True):
     calls: tuple[Call, ...] = ()
     """Open calls, oldest first."""
     orphans: tuple[str, ...] = ()
-    """Ids of calls whose end was heard of before their start."""
+    """Ids of calls that are counted, and of which one half may still come: the end was first, or nobody waits for it."""
     results: dict[str, int] = field(default_factory=dict)
     """Action (plan, execute, final_aggregate) to the position of its latest result."""
     events: int = 0

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from store.cursor import START
+from store.fold import ORPHANS
 from store.record import Stored
 from store.state import Call, EdgeKey, RunStatus, Step, Totals
 from store.writer import FIELD, Writer
@@ -181,6 +182,27 @@ def test_trap_14_an_answer_may_be_heard_before_its_call() -> None:
     """It counts once, and nothing stays open."""
     node = Recorder().root().llm_completed("root", "1").llm_started("root", "1").state.nodes["root"]
     assert (node.llm_calls, node.calls, node.orphans) == (1, (), ())
+
+
+def test_trap_10_of_steps_at_the_same_time_each_call_counts_once() -> None:
+    """All but the last are called aborted until their ends come."""
+    recorder = Recorder().root().node("root", "a").node("root", "b").node("root", "c")
+    for number, node_id in enumerate("abc"):
+        recorder.step_started(node_id, step=number).llm_started(node_id, f"call-{node_id}")
+    assert (recorder.state.run.aborted, recorder.state.run.llm_calls) == (2, 3)
+    for number, node_id in enumerate("abc"):
+        recorder.llm_completed(node_id, f"call-{node_id}").step_finished(node_id, "execute", "FINISH", step=number)
+    state = recorder.state
+    assert (state.run.aborted, state.run.llm_calls) == (0, 3)
+    assert [(state.nodes[id_].llm_calls, state.nodes[id_].orphans) for id_ in "abc"] == [(1, ())] * 3
+
+
+def test_ids_of_calls_that_never_end_are_not_kept_for_ever() -> None:
+    recorder = Recorder().root()
+    for number in range(300):
+        recorder.step_started("root", step=number).llm_started("root", f"call-{number}")
+    assert len(recorder.state.nodes["root"].orphans) == ORPHANS
+    assert recorder.state.nodes["root"].llm_calls == 300
 
 
 def test_trap_15_a_tool_may_return_that_was_never_invoked() -> None:
