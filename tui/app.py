@@ -18,6 +18,7 @@ from textual.actions import parse
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
+from textual.filter import ANSIToTruecolor
 from textual.screen import Screen
 from textual.theme import Theme
 
@@ -96,7 +97,9 @@ class Treetop(App[None]):
         """Of the ingester."""
         self._unreadable = ""
         """What is wrong with the file."""
-        self._filters += [ControlFilter(), *([AsciiFilter()] if ascii_only else [])]  # Textual's own: that of NO_COLOR
+        # Of Textual's own, that of NO_COLOR stays; the one for colours that we do not use looks at every line.
+        self._filters = [one for one in self._filters if not isinstance(one, ANSIToTruecolor)]
+        self._filters += [ControlFilter(), *([AsciiFilter()] if ascii_only else [])]
         self._mouse = True
         self._excepthook = threading.excepthook
 

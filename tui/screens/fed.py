@@ -112,6 +112,7 @@ class FedScreen(Screen[None]):
 
     @work
     async def _feed(self) -> None:
+        readings = 0
         while True:
             await self._news.wait()
             self._news.clear()
@@ -121,6 +122,7 @@ class FedScreen(Screen[None]):
                 self._reading = True
                 try:
                     await self.read(self.reader)
+                    readings += 1
                 except StoreError as error:
                     self.say(error)
                     self.later()
@@ -128,7 +130,8 @@ class FedScreen(Screen[None]):
                     self._reading = False
             await self._rest(FRAME)
             busy, passed = time.process_time() - spent, time.monotonic() - begun
-            await self._rest(min(busy / SHARE - passed, LONGEST))
+            if readings > 1:  # the first was for who opened the screen, not for what happens by itself
+                await self._rest(min(busy / SHARE - passed, LONGEST))
 
     @on(events.Unmount)
     def _forget(self) -> None:

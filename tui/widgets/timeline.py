@@ -45,6 +45,8 @@ class Timeline(Rows):
         self._count = 0
         self._pages: OrderedDict[int, Sequence[Stored]] = OrderedDict()
         self._asked: dict[int, int] = {}
+        self._nameless: set[int] = set()
+        """Pages with events of nodes that had no name yet."""
         self._start = 0.0
         self.following = True
         """The cursor stays on the newest event while events arrive."""
@@ -114,15 +116,18 @@ class Timeline(Rows):
 
     def _forget_nameless(self) -> None:
         """Something happened: what had no name may have one now."""
-        for number, page in list(self._pages.items()):
-            if any(stored.node is not None and stored.nid is None for stored in page):
-                del self._pages[number]
-                self._asked.pop(number, None)
+        for number in self._nameless:
+            self._pages.pop(number, None)
+            self._asked.pop(number, None)
+        self._nameless.clear()
 
     def supply(self, first: int, events: Sequence[Stored]) -> None:
         """The answer to a `Needed`, beginning at the row `first`."""
         for at in range(0, len(events), PAGE):
-            self._pages[(first + at) // PAGE] = events[at : at + PAGE]
+            number, page = (first + at) // PAGE, events[at : at + PAGE]
+            self._pages[number] = page
+            if any(stored.node is not None and stored.nid is None for stored in page):
+                self._nameless.add(number)
         while len(self._pages) > PAGES:
             self._asked.pop(self._pages.popitem(last=False)[0], None)
         self.changed()
