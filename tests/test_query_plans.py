@@ -25,6 +25,7 @@ def questions(reader: Reader, run: RunReader, keys: dict[str, int]) -> dict[str,
     search = keys["search"]
     return {
         "runs": lambda: reader.runs(5),
+        "arrivals": reader.arrivals,
         "count_runs": reader.count_runs,
         "resolve": lambda: reader.resolve("run"),
         "latest": lambda: reader.resolve("latest"),

@@ -129,6 +129,7 @@ def test_the_command_line_lets_it_pass(
 ) -> None:
     apps: list[Treetop] = []
     monkeypatch.setattr(Treetop, "run", lambda app: apps.append(app))
+    monkeypatch.setattr(cli, "_need_terminal", lambda: None)
     done = CliRunner().invoke(cli.treetop, ["--db", str(old), *words], catch_exceptions=False)
     assert done.exit_code == 0
     assert apps[0]._run == run
@@ -137,6 +138,7 @@ def test_the_command_line_lets_it_pass(
 def test_also_where_the_latest_session_is_to_be_opened(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     apps: list[Treetop] = []
     monkeypatch.setattr(Treetop, "run", lambda app: apps.append(app))
+    monkeypatch.setattr(cli, "_need_terminal", lambda: None)
     environment = {"RELOAD_LATEST_SESSION": "true"}
     assert CliRunner().invoke(cli.treetop, ["--db", str(old)], env=environment, catch_exceptions=False).exit_code == 0
     assert apps[0]._run == "latest"
