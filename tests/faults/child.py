@@ -37,7 +37,7 @@ def drain(path: Path, url: str) -> None:
     Ingester(path, url, STREAM).drain()
 
 
-def drain_until_step(path: Path, url: str, step: int, together: int) -> None:
+def drain_until_step(path: Path, url: str, step: int, together: int = 100) -> None:
     """Store all that there is, so many entries together, but die of SIGKILL at this step.
 
     Steps are: before each statement that SQLite begins, which is each row of a batch, and after each call that was made of

@@ -316,12 +316,11 @@ async def test_a_cursor_stays_also_in_a_subtree_that_is_looked_through(
             await opened(pilot, "g", "j", "b", "3")
             await sees(pilot, "this node and all beneath: 301 events─")
             await pilot.press("g", *["j"] * 5)
-            await rest(pilot)
-            was = position(app)
+            await until(pilot, lambda: position(app) == 8)
             writer.append(made.entries[n:])
             await sees(pilot, "this node and all beneath: 303 events─")
             await rest(pilot)
-            assert position(app) == was
+            await until(pilot, lambda: position(app) == 8)
 
 
 async def test_what_is_found_in_a_list_is_not_gone_to_in_another(
