@@ -1,6 +1,7 @@
 """What many tests need: a real Redis, a file, and the events of a real run."""
 
 import json
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ RECORDED = Path(__file__).parents[2] / "shared" / "data" / "recorded-run.entries
 
 SERVERS = {"session_redis", "mortal_redis", "forgetful_redis", "absent", "fuzzed", "demo"}
 """The fixtures that start a redis-server."""
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # for the processes that tests start, whatever started the tests
 
 PATIENCE = 60.0
 """Seconds after which what did not happen will not."""

@@ -197,7 +197,7 @@ def ingest(db: Path, url: str, stream: str, drain: bool, until_eof: bool) -> Non
             click.echo(json.dumps(msgspec.to_builtins(ingester.drain())))
             return
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # by nohup, or by a shell that runs it in the background
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as nohup asks for
                 signal.signal(number, lambda *_: ingester.stop())
         if until_eof:
             threading.Thread(target=_until_eof, args=(ingester.stop, failures), daemon=True).start()
