@@ -122,11 +122,9 @@ def _compare(cursor: Cursor, look: Look) -> Verdict:
         return _reset(cursor, look, "the newest id is older than what was read: the stream was replaced or rolled back")
     if attached and look.at_position is not None and look.at_position.crc != cursor.entry_crc:
         return _reset(cursor, look, "another entry has the id of the one read last: the stream was replaced")
-    if attached and look.at_position is None and look.oldest is not None and look.oldest < cursor.position:
-        # Trimming takes the oldest first. What was deleted by its id is not another stream, nor known to Redis before 7.
-        deleted = cursor.server == look.server if look.deleted is None else look.deleted >= cursor.position
-        if not deleted:
-            return _reset(cursor, look, "older entries than the one read last are there, but not that one: another stream")
+    kept = look.deleted is not None and look.deleted < cursor.position  # nobody deleted the entry read last by its id
+    if attached and look.at_position is None and look.oldest is not None and look.oldest < cursor.position and kept:
+        return _reset(cursor, look, "older entries than the one read last are there, but not that one: another stream")
     partial = len(look.batch) < look.limit
     if look.added is None or (cursor.added is None and attached and not partial):
         cursor = replace(cursor, added=None)

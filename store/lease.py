@@ -73,7 +73,8 @@ class Lease:
         return False
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._fd)
+        fd, self._fd = self._fd, -1  # its number may be another file's soon
+        os.close(fd)
 
 
 def holder(path: Path) -> Holder | None:

@@ -65,6 +65,9 @@ def test_a_trouble_of_the_holder_is_told_until_it_is_over(db: Path) -> None:
             assert found.name == f"process {os.getpid()} on {os.uname().nodename}"
             assert found.trouble[:300] == trouble[:300].strip()
         lease.tell("disk full")
+    with (db.parent / "other").open("w+b") as other:  # has the number that the lock had
+        lease.tell("disk full")
+        assert other.read() == b""
     with Lease(db):
         assert holder(db) == Holder(f"process {os.getpid()} on {os.uname().nodename}", "")
 

@@ -88,7 +88,7 @@ class EventList:
         about = self.scope if self.scope == "run" else (self.scope, selected)
         listed = (view.row.generation, about, self._match)
         fresh = listed != self._listed or self._regrouped
-        kept = listed == self._listed and not self._timeline.following
+        kept = self._regrouped and listed == self._listed and not self._timeline.following
         here = self._timeline.selected if kept else None
         if fresh:
             self._unheard = await self._no_such()
