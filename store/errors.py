@@ -1,73 +1,103 @@
-"""What can go wrong with the store, each with a message that says what happened, to what, and what to do next.
+"""The exceptions of the store. Each message states what happened, to what, and what to do next.
 
 StoreError
-├── FileError          the file can not be used
-│   ├── FileMissing    it is not there
-│   ├── FileForeign    it is not a treetop file
-│   ├── FileNewer      it is from a newer version
-│   ├── FileOlder      it is from an older version, and not brought up to date yet
-│   ├── FileLocked     another ingester holds it
-│   ├── FileBusy       another program writes to it, for long
-│   └── FileReplaced   it was deleted, or another one put in its place
-├── Fenced             another ingester moved the stream's position meanwhile
-├── RunUnknown         no run, or several, by that name
-├── NotImportable      what was to be imported is unknown, cut short or damaged
-├── RunChanged         a run was put together anew while it was exported
-└── RedisError         Redis is not there, or refuses
+├── FileError
+│   ├── FileMissing
+│   ├── FileForeign
+│   ├── FileNewer
+│   ├── FileOlder
+│   ├── FileLocked
+│   ├── FileBusy
+│   └── FileReplaced
+├── Fenced
+├── RunUnknown
+├── PositionUnknown
+├── RunChanged
+├── NotImportable
+├── PricesUnreadable
+├── SourceError
+│   └── RedisError
+├── AddressUnusable
+└── TooManyClients
 """
 
 
 class StoreError(Exception):
-    """Anything that the store refuses; the message is for the user."""
+    """Base class. The message is for the user."""
 
 
 class FileError(StoreError):
-    """The file can not be used."""
+    """The file cannot be opened, read or written."""
 
 
 class FileMissing(FileError):
-    """There is no file at this path."""
+    """There is no file at the path."""
 
 
 class FileForeign(FileError):
-    """The file is something else than a treetop file, or damaged so that it can not be told."""
+    """The file is not a treetop file, or too damaged to be recognised as one."""
 
 
 class FileNewer(FileError):
-    """The file was written by a newer version, whose rules this one does not know."""
+    """The file was written by a newer version of treetop."""
 
 
 class FileOlder(FileError):
-    """The file was written by an older version; who stores events into it brings it up to date, others do not."""
+    """The file was written by an older version of treetop and has not been migrated yet."""
 
 
 class FileLocked(FileError):
-    """Another process holds the file's lease."""
+    """Another ingester holds the file's lease."""
 
 
 class FileBusy(FileError):
-    """Another program has held the file's write lock for longer than anybody should have to wait."""
+    """Another program has held the file's write lock for longer than the timeout."""
 
 
 class FileReplaced(FileError):
-    """The file that is open is not the one at its path any more: that was deleted, or replaced."""
+    """The file at the path is not the open one: it was deleted or replaced."""
 
 
 class Fenced(StoreError):
-    """The stream's position is not where this ingester left it: another one wrote to the file."""
+    """Another ingester moved the stream's position in the file, so this one must stop."""
 
 
 class RunUnknown(StoreError):
-    """No run, or more than one, goes by this name."""
+    """A name matches no run, or more than one."""
 
 
-class NotImportable(StoreError):
-    """What was to be imported is neither an archive nor a reference server's database, or is cut short or damaged."""
+class PositionUnknown(StoreError):
+    """A text does not denote a position of the run."""
 
 
 class RunChanged(StoreError):
-    """A run was deleted or put together anew while it was read: what was read before does not belong to the rest."""
+    """The run was deleted or rebuilt while it was read, so the parts that were read do not fit together."""
 
 
-class RedisError(StoreError):
-    """Redis can not be reached, or does not let us read the stream."""
+class NotImportable(StoreError):
+    """The source of an import is of an unknown kind, truncated or damaged."""
+
+
+class PricesUnreadable(StoreError):
+    """The file of the user's prices cannot be read, or a value in it is wrong."""
+
+
+class SourceError(StoreError):
+    """A source of entries cannot be read now."""
+
+    def __init__(self, message: str = "", refused: bool = False) -> None:
+        """`refused`: a person must resolve the error before a retry can succeed."""
+        super().__init__(message)
+        self.refused = refused
+
+
+class RedisError(SourceError):
+    """Redis cannot be reached or denies access to the stream."""
+
+
+class AddressUnusable(StoreError):
+    """The relay cannot listen at this address."""
+
+
+class TooManyClients(StoreError):
+    """The relay has as many WebSocket clients as it accepts."""

@@ -1,6 +1,7 @@
 """What many tests need: a real Redis, a file, and the events of a real run."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -11,10 +12,10 @@ import pytest
 import redis
 from hypothesis import HealthCheck, settings
 
-from store import history, projection, view
-from store.cursor import Entry
-from store.events import StreamId
-from store.redis_server import RedisServer, find_server
+from store.database import history, open_run, projection
+from store.model import shape
+from store.model.entry import Entry, StreamId
+from store.stream.server import RedisServer, find_server
 from tests.recorder import entry_of
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -26,6 +27,10 @@ RECORDED = Path(__file__).parents[2] / "shared" / "data" / "recorded-run.entries
 SERVERS = {"session_redis", "mortal_redis", "forgetful_redis", "absent", "fuzzed", "demo"}
 """The fixtures that start a redis-server."""
 
+RERUNS = 2
+"""How often a test marked `quiet` is rerun before it counts as failed. `.ci/run` lists those that were."""
+
+os.environ["XDG_CONFIG_HOME"] = os.devnull  # no prices of the developer
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # for the processes that tests start, whatever started the tests
 
 PATIENCE = 60.0
@@ -50,10 +55,18 @@ def pytest_report_header() -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What uses a redis-server can be chosen by `-m redis`."""
+    """Tests that use a redis-server can be chosen by `-m redis`; those marked `quiet`, and no others, are rerun."""
     for item in items:
+        if item.get_closest_marker("quiet") is not None:
+            item.add_marker(pytest.mark.flaky(reruns=RERUNS))
         if SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker("redis")
+
+
+@pytest.fixture(autouse=True)
+def _remembers_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Screens remember their split in a folder of the test, in this process and in those that it starts."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 @pytest.fixture
@@ -66,12 +79,12 @@ def db(tmp_path: Path) -> Path:
 def small_past(monkeypatch: pytest.MonkeyPatch) -> None:
     """All bounds of what is known of the past so low that runs of some dozens of events come to them."""
     for module in (history, projection):
-        monkeypatch.setattr(module, "EVERY", 4)
-    monkeypatch.setattr(history, "FAR", 12)
-    monkeypatch.setattr(history, "KEPT", 6)
-    monkeypatch.setattr(projection, "CACHED_NODES", 3)
-    monkeypatch.setattr(projection, "AWAY", 5)
-    monkeypatch.setattr(view, "MANY", 3)
+        monkeypatch.setattr(module, "CHECKPOINT_EVENTS", 4)
+    monkeypatch.setattr(history, "RESTART_AFTER_EVENTS", 12)
+    monkeypatch.setattr(history, "KEPT_NODES_MAX", 6)
+    monkeypatch.setattr(open_run, "CACHED_NODES_MAX", 3)
+    monkeypatch.setattr(open_run, "EVICT_AFTER_EVENTS", 5)
+    monkeypatch.setattr(shape, "BULK_NODES", 3)
 
 
 @pytest.fixture(scope="session")
@@ -80,12 +93,24 @@ def session_redis() -> Iterator[RedisServer]:
         yield server
 
 
-@pytest.fixture
-def redis_server(session_redis: RedisServer) -> RedisServer:
-    """A redis-server that holds nothing yet; do not stop it, others need it."""
+@pytest.fixture(scope="session")
+def session_client(session_redis: RedisServer) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(session_redis.url) as client:
-        client.flushall()
-    return session_redis
+        yield client
+
+
+@pytest.fixture(scope="session")
+def server_settings(session_client: redis.Redis) -> object:
+    """Users and configuration of the shared redis-server."""
+    return session_client.acl_users(), session_client.config_get("*")
+
+
+@pytest.fixture
+def redis_server(session_redis: RedisServer, session_client: redis.Redis, server_settings: object) -> Iterator[RedisServer]:
+    """An empty redis-server that all tests share. A test must not stop it, and must restore its users and settings."""
+    session_client.flushall()
+    yield session_redis
+    assert (session_client.acl_users(), session_client.config_get("*")) == server_settings
 
 
 @pytest.fixture

@@ -7,24 +7,24 @@ from pathlib import Path
 
 import redis
 
-from store.cursor import Entry
-from store.ingest import Ingester
-from store.redis_server import RedisServer
+from store.model.entry import Entry
+from store.stream.ingest import Ingester
+from store.stream.server import RedisServer
 from tests.tables import query
 
 STREAM = "agent_events"
 
 
-def publish(server: RedisServer, entries: Iterable[Entry], ids: bool = False) -> None:
+def publish(server: RedisServer, entries: Iterable[Entry], ids: bool = False, stream: str = STREAM) -> None:
     """As agents do; with the ids that the entries have, where that is asked for."""
     with redis.Redis.from_url(server.url) as client:
         pipe = client.pipeline(transaction=False)
         for entry in entries:
-            pipe.xadd(STREAM, dict(entry.fields), id=str(entry.at) if ids else "*")
+            pipe.xadd(stream, dict(entry.fields), id=str(entry.at) if ids else "*")
         pipe.execute()
 
 
-def command(server: RedisServer, *words: str) -> object:
+def command(server: RedisServer, *words: str | bytes) -> object:
     """Any other command to Redis."""
     with redis.Redis.from_url(server.url) as client:
         return client.execute_command(*words)
@@ -48,7 +48,7 @@ def state_of_ingest(path: Path) -> str | None:
     """What the ingester says of itself."""
     if not path.exists() or not query(path, "SELECT 1 FROM sqlite_master WHERE name = 'stream'"):
         return None
-    found = query(path, "SELECT state FROM stream")
+    found = query(path, "SELECT state FROM stream ORDER BY since DESC LIMIT 1")  # tests may have stored by hand before
     return found[0][0] if found else None
 
 

@@ -1,77 +1,61 @@
-"""Files as older versions wrote them."""
+"""Files of older versions."""
 
-import json
+import shutil
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
-from hashlib import blake2b
 from pathlib import Path
 
-from store.database import APPLICATION_ID, statements
-from store.state import Call, Step, Totals
+from store.database.file import VERSION, statements
 
-SCHEMA = Path(__file__).with_name("version-1.sql")
+OLDEST = Path(__file__).with_name("older.sql")
+"""A small file as version 1 wrote it."""
+
+FORMER = Path(__file__).with_name(f"golden-{VERSION - 1}.sql")
+"""A file with a value in every column as the version before wrote it."""
+
+_STAND_INS = {"event": {"facts": "'{}'", "event_id": "(SELECT v.event_id FROM new.events v WHERE v.id = o.seq)"}}
+"""Values of columns that another version stores in another form."""
 
 
-def make_version_1(path: Path) -> None:
-    """Turn a file into what version 1 would have made of the same entries: its tables, its columns, and what is in them.
+def restore_version_1(path: Path) -> None:
+    """Make the file of OLDEST."""
+    _restore(path, OLDEST)
 
-    Compared with what its program really wrote, when this was made: every row was the same.
-    """
-    old = path.with_name(f"{path.name}.1")
-    with closing(sqlite3.connect(old, isolation_level=None)) as connection:
-        connection.create_function("identity_1", 2, identity_1)
-        connection.create_function("named", 2, named)
-        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
-        connection.execute("PRAGMA journal_mode=WAL")
-        for statement in statements(SCHEMA.read_text("utf-8")):
-            connection.execute(statement)
+
+def restore_former(path: Path) -> None:
+    """Make the file of FORMER."""
+    _restore(path, FORMER)
+
+
+def _restore(path: Path, script: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script.read_text("utf-8"))
+
+
+def make_older(path: Path) -> None:
+    """Turn a file of this version into one of the version before: its schema, and all columns that both have."""
+    older = path.with_name("older.db")
+    schema = [sql for sql in statements(FORMER.read_text("utf-8")) if sql.startswith(("CREATE", "PRAGMA"))]
+    with closing(sqlite3.connect(older, isolation_level=None)) as connection:
+        for sql in schema:
+            if sql.startswith(("PRAGMA", "CREATE TABLE")):
+                connection.execute(sql)
         connection.execute("ATTACH ? AS new", (str(path),))
-        for table, columns in tables(connection):
-            connection.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table}")
-        connection.execute("DELETE FROM main.sqlite_sequence")
-        connection.execute(
-            "INSERT INTO main.sqlite_sequence SELECT * FROM new.sqlite_sequence"
-            " WHERE name IN (SELECT name FROM main.sqlite_master)"
-        )
-        connection.execute(
-            "UPDATE main.event SET identity = identity_1("
-            "(SELECT CASE WHEN guessed THEN '' ELSE run_id END FROM main.run WHERE key = event.run), event_id)"
-        )
-        connection.execute("UPDATE main.run SET totals = named('totals', totals)")
-        connection.execute("UPDATE main.node SET step = named('step', step), calls = named('calls', calls)")
+        tables = "SELECT name FROM main.sqlite_master WHERE type = 'table' ORDER BY name = 'sqlite_sequence'"
+        for (table,) in connection.execute(tables).fetchall():
+            _copy(connection, table)
         connection.execute("DETACH new")
-        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        connection.execute("PRAGMA user_version=1")
-    for file in path.parent.glob(f"{path.name}-*"):
-        file.unlink()
-    old.replace(path)
+        for sql in schema:
+            if not sql.startswith(("PRAGMA", "CREATE TABLE")):
+                connection.execute(sql)
+        connection.execute("PRAGMA journal_mode=WAL")
+    shutil.copyfile(older, path)
+    older.unlink()
 
 
-def tables(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
-    """Those of version 1, each with the columns it had."""
-    found = connection.execute("SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-    for (table,) in found.fetchall():
-        columns = connection.execute("SELECT name FROM pragma_table_info(?, 'main')", (table,)).fetchall()
-        yield table, ", ".join(name for (name,) in columns)
-
-
-def named(column: str, text: str | None) -> str | None:
-    """JSON in which values have names; now they have places."""
-    if text is None:
-        return None
-    value = json.loads(text)
-    match column:
-        case "totals":
-            found: object = dict(zip(Totals.__struct_fields__, value, strict=True))
-        case "step":
-            found = dict(zip(Step.__struct_fields__, value, strict=True))
-        case _:
-            found = [dict(zip(Call.__struct_fields__, call, strict=True)) for call in value]
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
-
-
-def identity_1(run_id: str, event_id: str) -> int:
-    """By which version 1 found repetitions."""
-    digest = blake2b(f"{run_id}\n{event_id}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+def _copy(connection: sqlite3.Connection, table: str) -> None:
+    both = "SELECT name FROM pragma_table_info(?1, 'main') INTERSECT SELECT name FROM pragma_table_info(?1, 'new')"
+    connection.execute(f"DELETE FROM main.{table}")  # of sqlite_sequence, what the other tables inserted
+    names = [name for (name,) in connection.execute(both, (table,))]
+    values = [_STAND_INS.get(table, {}).get(name, f"o.{name}") for name in names]
+    connection.execute(f"INSERT INTO main.{table} ({', '.join(names)}) SELECT {', '.join(values)} FROM new.{table} o")

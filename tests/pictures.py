@@ -1,9 +1,9 @@
-"""The pictures in screenshots/: the real screens, showing the runs of the demo at a fixed moment.
+"""The pictures in screenshots/: the real screens with the runs of the demo, at a fixed time.
 
-    python -m tests.pictures           draw them all again
-    python -m tests.pictures --check   fail if a screen no longer looks like its picture
+    python -m tests.pictures           draw all pictures
+    python -m tests.pictures --check   fail if a picture differs from its screen
 
-Each is an SVG as Textual exports it, and a PNG made of it, which carries the checksum of its SVG.
+A picture is an SVG exported by Textual, and a PNG drawn from it. The PNG contains the checksum of its SVG.
 """
 
 import asyncio
@@ -22,25 +22,28 @@ from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
-from store.cursor import Entry
-from store.events import StreamId
-from store.lease import Lease
-from store.simulator import Scenario, simulate
-from store.writer import FIELD, Writer
+from store.database.arrival import FIELD
+from store.database.lease import Lease
+from store.database.writer import Writer
+from store.model.entry import Entry, StreamId
 from tests.rest import rest
+from tests.tui.stage import price
 from tui.app import Treetop
-from tui.demo import STREAM, record, recorded
+from tui.demo import Scenario, simulate
+from tui.demo.program import STREAM, record, recorded
 
 FOLDER = Path(__file__).parent.parent / "screenshots"
 
 NOW = datetime(2026, 3, 9, 14, 3, 20)
+"""Time in all pictures, in UTC."""
+
 LIVE_EVENTS = 415
-"""How far the live run has got."""
+"""Number of events of the live run."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A screen of some size, after some keys."""
+    """A screen of a size, after pressing keys."""
 
     name: str
     size: tuple[int, int]
@@ -52,7 +55,7 @@ WIDE, SMALL = (160, 45), (80, 24)
 
 
 def seek(where: str) -> list[str]:
-    """The keys that go to a place in the past."""
+    """The keys that go to a position in time travel."""
     return ["T", *("percent_sign" if character == "%" else character for character in where), "enter"]
 
 
@@ -61,8 +64,9 @@ PICTURES = (
     Picture("runs-light", (160, 34), ["down"], light=True),
     Picture("run-dark", WIDE, ["F"]),
     Picture("run-light", WIDE, ["F"], light=True),
-    Picture("plan-dark", WIDE, ["down", "down", "enter", "3", *["j"] * 8]),
-    Picture("error-light", WIDE, ["down", "down", "enter", "e", "e", "b", "3", *["j"] * 3], light=True),
+    Picture("plan-dark", WIDE, ["down", "down", "enter", "g", "3", *["j"] * 8]),
+    Picture("error-light", WIDE, ["down", "down", "enter"], light=True),
+    Picture("errors-dark", (120, 36), ["down", "down", "enter", "x"]),
     Picture("run-80x24", SMALL, ["F"]),
     Picture("help", (100, 40), ["F", "question_mark"]),
     Picture("travel-dark", WIDE, ["down", "enter", "t", *seek("60%")]),
@@ -70,17 +74,19 @@ PICTURES = (
 )
 
 STRIP = "travel-strip"
-"""One run at four of its moments, as one picture."""
+"""Name of the picture that consists of FRAMES."""
+
 FRAMES = tuple(
     Picture(f"{STRIP}-{at}", (100, 28), ["down", "enter", "t", *seek(where)])
     for at, where in enumerate(("3%", "15%", "55%", "end"))
 )
+"""One run at four positions."""
 
 
 def prepare(path: Path) -> Callable[[], float]:
-    """Fill a file as the demo's would be; gives the clock that shows the moment at which it was."""
+    """Fill a file with the runs of the demo; returns a clock that stands still at the time of its last event."""
     for scenario in recorded(NOW, seed=7):
-        record(path, scenario)
+        record(path, scenario, pricing=price)
     scenario = Scenario(seed=7, nodes=60, start=NOW)
     begun = scenario.start.replace(tzinfo=UTC).timestamp()
     events = [published for published, _ in zip(simulate(scenario), range(LIVE_EVENTS), strict=False)]
@@ -88,7 +94,7 @@ def prepare(path: Path) -> Callable[[], float]:
         Entry(StreamId(int((begun + event.offset) * 1000), at), {FIELD: event.body}) for at, event in enumerate(events)
     ]
     now = begun + events[-1].offset + 2.4
-    with Writer(path, clock=lambda: now) as writer:
+    with Writer(path, clock=lambda: now, pricing=price) as writer:
         key = writer.stream(STREAM)
         before = writer.cursor(key)
         writer.append(entries, key, before, before)
@@ -97,8 +103,8 @@ def prepare(path: Path) -> Callable[[], float]:
 
 
 async def draw(picture: Picture, path: Path, clock: Callable[[], float]) -> str:
-    """The picture as SVG."""
-    app = Treetop(path, "redis://localhost:6379/0", STREAM, ingest=False, light=picture.light, clock=clock)
+    """The SVG of a picture."""
+    app = Treetop(path, "redis://localhost:6379/0", [STREAM], ingest=False, light=picture.light, clock=clock)
     async with app.run_test(size=picture.size) as pilot:
         await rest(pilot)
         for key in picture.keys:
@@ -108,7 +114,7 @@ async def draw(picture: Picture, path: Path, clock: Callable[[], float]) -> str:
 
 
 def strip_of(frames: Sequence[str]) -> str:
-    """Pictures of one size, two beside each other, as one SVG."""
+    """One SVG of several of the same size, in two columns."""
     sizes = [re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', frame) for frame in frames]
     width, height = next((float(size[1]), float(size[2])) for size in sizes if size is not None)
     placed = (
@@ -120,7 +126,7 @@ def strip_of(frames: Sequence[str]) -> str:
 
 
 def png_of(svg: str) -> bytes:
-    """The picture as PNG, drawn with Fira Code, with the checksum of the SVG in a text chunk."""
+    """The PNG of an SVG, drawn with Fira Code, with the checksum of the SVG in a text chunk."""
     import resvg_py
 
     spec = find_spec("fontpkg_fira_code")
@@ -135,23 +141,24 @@ def png_of(svg: str) -> bytes:
 
 
 def checksum(svg: str) -> bytes:
-    """Of a picture, in hexadecimal."""
+    """SHA-256 of an SVG, in hexadecimal."""
     return sha256(svg.encode()).hexdigest().encode()
 
 
 def is_fresh(name: str, svg: str) -> bool:
-    """Are both files of a picture there, and made of what the screen looks like now?"""
+    """Whether both files of a picture exist and are drawn from this SVG."""
     drawn, png = FOLDER / f"{name}.svg", FOLDER / f"{name}.png"
     return drawn.exists() and drawn.read_text("utf-8") == svg and png.exists() and checksum(svg) in png.read_bytes()
 
 
 def main() -> int:
-    """Draw, or check; gives the exit code."""
+    """Draw or check all pictures; returns the exit code."""
     os.environ.update(TZ="UTC", TEXTUAL_ANIMATIONS="none")
     os.environ.pop("NO_COLOR", None)
     time.tzset()
     check, stale = "--check" in sys.argv[1:], []
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        os.environ["XDG_STATE_HOME"] = folder  # not what the user's screens remember
         path = Path("treetop.db")
         clock = prepare(path)
         with Lease(path):

@@ -1,4 +1,4 @@
-"""What goes into a stream and what comes out of it, for tests of those who publish."""
+"""Publishing numbered events, and reading a stream, for tests of the publisher."""
 
 import json
 import os
@@ -12,32 +12,32 @@ from typing import Any
 
 import redis
 
-from store.outbox import FIELD
-from store.publish import Publisher
-from store.redis_server import RedisServer
+from store.stream.server import RedisServer
+from treetop.connection import FIELD
+from treetop.publisher import Publisher
 
 
 def bodies(server: RedisServer, stream: str = "agent_events") -> list[dict[str, Any]]:
-    """The events in a stream, as any reader would get them."""
+    """Events in a stream."""
     with redis.Redis.from_url(server.url) as client:
         entries: Any = client.xrange(stream)
     return [json.loads(fields[FIELD.encode()]) for _, fields in entries]
 
 
 def numbers(server: RedisServer) -> list[int]:
-    """The `number` of each event in the stream that has one."""
+    """The field `number` of all events that have it, in the order of the stream."""
     return [body["payload"]["number"] for body in bodies(server) if "number" in body["payload"]]
 
 
 def say(run: Publisher, *which: int) -> None:
-    """Publish an event for each of these numbers."""
+    """Publish an event with each of these numbers."""
     for number in which:
         run.emit("thought", {"number": number})
 
 
 @contextmanager
 def to_be_started() -> Iterator[RedisServer]:
-    """A redis-server that does not run yet, to be started and stopped at will, always at the same address."""
+    """A redis-server that is not running. The test starts and stops it; its address stays the same."""
     folder = Path(tempfile.mkdtemp(prefix="treetop-"))
     yield RedisServer(folder)
     shutil.rmtree(folder)
@@ -45,7 +45,7 @@ def to_be_started() -> Iterator[RedisServer]:
 
 @contextmanager
 def frozen(server: RedisServer) -> Iterator[None]:
-    """It takes connections, and says nothing."""
+    """Stop the process of the server: it accepts connections, but does not reply."""
     os.kill(server.pid, signal.SIGSTOP)
     try:
         yield

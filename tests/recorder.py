@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Self
 
-from store.cursor import Entry
-from store.events import Event, StreamId, decode
-from store.fold import fold
-from store.state import RunState, empty
+from store.model.accumulator import Accumulator
+from store.model.decode import decode
+from store.model.entry import Entry, StreamId
+from store.model.event import Event
+from store.model.fold import advance, fold
+from store.model.span import Span
+from store.model.state import RunState, empty
 
 START = datetime(2025, 4, 22, 17, 0, 0)
 Payload = dict[str, object]
@@ -35,20 +38,42 @@ def state_of(entries: Iterable[Entry], run_id: str = "run") -> RunState:
     return fold(empty(run_id), events_of(entries))
 
 
+def spans_of(events: Iterable[Event]) -> dict[int, Span]:
+    """Spans of a run after these events, also withdrawn ones, by `born`."""
+    accumulator, found = Accumulator.of(empty("run")), dict[int, Span]()
+    for event in events:
+        found |= advance(accumulator, [event]).spans
+    return found
+
+
 class Recorder:
     """A run in the making: `Recorder().root("book").node("book", "plan").step("plan", "execute", after="FINISH")`.
 
     `run_id` None: an agent of the time before runs had ids. `beside` another recorder: both publish to the same stream.
+    `start`: time of the first event, in UTC without a zone.
     """
 
-    def __init__(self, run_id: str | None = "run", beside: "Recorder | None" = None, name: str | None = None) -> None:
+    def __init__(
+        self,
+        run_id: str | None = "run",
+        beside: "Recorder | None" = None,
+        name: str | None = None,
+        start: datetime = START,
+    ) -> None:
         self.run_id = run_id
+        self._start = start
         self.entries: list[Entry] = [] if beside is None else beside.entries
         self._name = name or run_id or "nameless"
         self._published = 0
-        self._steps = 0
         self._calls = 0
         self._root = ""
+        self._parallel = False
+        self._roots: dict[str, str] = {}
+        """The root of each node."""
+        self._next: dict[str, int] = {}
+        """The number of the next step, by root."""
+        self._open: dict[str, int] = {}
+        """The number of the last step, by node."""
 
     @property
     def events(self) -> list[Event]:
@@ -63,7 +88,7 @@ class Recorder:
     def emit(self, event_type: str, payload: Mapping[str, object], **envelope: object) -> Self:
         """Publish an event; `envelope` overrides its other fields."""
         self._published += 1
-        now = START + timedelta(seconds=len(self.entries))
+        now = self._start + timedelta(seconds=len(self.entries))
         event = {
             "event_id": f"{self._name}-{self._published}",
             "timestamp": f"{now.isoformat(timespec='microseconds')}Z",
@@ -83,8 +108,12 @@ class Recorder:
 
     # The run
 
-    def run_started(self, mode: str = "report") -> Self:
-        return self.emit("run_started", {"input_data": {"filename": "goals.jsonl", "data": []}, "run_mode": mode})
+    def run_started(self, mode: str = "report", goals: Sequence[str] = (), parallel: bool = False) -> Self:
+        """`parallel`: steps of the run may overlap. They are numbered by root, and ended by node."""
+        self._parallel = parallel
+        data = [{"id": number, "ori": {"inputs": goal}} for number, goal in enumerate(goals)]
+        payload: Payload = {"input_data": {"filename": "goals.jsonl", "data": data}, "run_mode": mode}
+        return self.emit("run_started", payload | ({"parallel": True} if parallel else {}))
 
     def run_finished(self, **totals: object) -> Self:
         return self.emit("run_finished", totals)
@@ -95,7 +124,7 @@ class Recorder:
     # Nodes
 
     def root(self, node_id: str = "root", goal: str = "Write a book") -> Self:
-        self._root, self._steps = node_id, 0
+        self._root, self._next[node_id] = node_id, 0
         return self.created(node_id, None, goal, nid="", layer=0)
 
     def node(self, outer: str, node_id: str, goal: str = "Write a chapter", nid: str | None = None, layer: int = 1) -> Self:
@@ -103,6 +132,7 @@ class Recorder:
 
     def created(self, node_id: str, outer: str | None, goal: str, nid: str = "0", layer: int = 1) -> Self:
         """The context fields of a real node_created are the outer node's."""
+        self._roots[node_id] = self._root_of(outer) if outer else node_id
         context: Payload = {"step": 0, "action_name": "plan", "node_status": "READY", "node_next_status": "PLAN_DONE"}
         payload: Payload = {
             "node_id": node_id,
@@ -112,7 +142,7 @@ class Recorder:
             "task_goal": goal,
             "layer": layer,
             "outer_node_id": outer,
-            "root_node_id": self._root if outer else "UNKNOWN",
+            "root_node_id": self._root_of(node_id) if outer else "UNKNOWN",
             "initial_parent_nids": [],
         }
         return self.emit("node_created", payload | (context if outer else {}))
@@ -153,17 +183,33 @@ class Recorder:
     # Steps
 
     def step_started(self, node_id: str, goal: str = "Write a chapter", step: int | None = None) -> Self:
-        self._steps = (self._steps if step is None else step) + 1
-        payload = {"step": self._steps - 1, "node_id": node_id, "node_goal": goal, "root_id": self._root or node_id}
+        root = self._root_of(node_id)
+        number = self._open[node_id] = self._next.get(root, 0) if step is None else step
+        self._next[root] = number + 1
+        payload = {"step": number, "node_id": node_id, "node_goal": goal, "root_id": root or node_id}
         return self.emit("step_started", payload)
 
     def step_finished(self, node_id: str, action: str, after: str, step: int | None = None) -> Self:
-        number = self._steps - 1 if step is None else step
+        """The number defaults to that of the last step: of the run, or if steps may overlap of the node."""
+        last = self._next.get(self._root, 0) - 1
+        number = step if step is not None else self._open.get(node_id, last) if self._parallel else last
         payload = {"step": number, "node_id": node_id, "action_name": action, "status_after": after}
         return self.emit("step_finished", payload | {"duration_seconds": 0.5, "task_goal": "x"})
 
+    def _root_of(self, node_id: str) -> str:
+        return self._roots.get(node_id, self._root) if self._parallel else self._root
+
     def step(self, node_id: str, action: str, after: str) -> Self:
         return self.step_started(node_id).step_finished(node_id, action, after)
+
+    def together(self, *node_ids: str, after: str = "FINISH") -> Self:
+        """Overlapping steps, each with a call: all begin, then all end in the same order."""
+        for node_id in node_ids:
+            self.step_started(node_id).llm_started(node_id, f"call of {node_id} {self._open[node_id]}")
+        for node_id in node_ids:
+            self.llm_completed(node_id, f"call of {node_id} {self._open[node_id]}", tokens=(10, 2))
+            self.step_finished(node_id, "execute", after)
+        return self
 
     # Calls
 
@@ -178,7 +224,9 @@ class Recorder:
         tokens: tuple[int, int] | None = None,
         error: str | None = None,
         agent: str = "SimpleExecutor",
+        **more: object,
     ) -> Self:
+        """`more`: further fields, such as `cost`, `tries` or a whole `token_usage`."""
         usage = None if tokens is None else {"prompt_tokens": tokens[0], "completion_tokens": tokens[1]}
         payload = {
             "agent_class": agent,
@@ -188,22 +236,27 @@ class Recorder:
             "result_summary": "Well....",
         }
         return self.emit(
-            "llm_call_completed", payload | _known(node_id=node_id, call_id=call_id, token_usage=usage, error=error)
+            "llm_call_completed", payload | _known(node_id=node_id, call_id=call_id, token_usage=usage, error=error) | more
         )
 
-    def llm(self, node_id: str | None, tokens: tuple[int, int] | None = None, error: str | None = None) -> Self:
-        """A call and its answer, paired by an id."""
+    def llm(
+        self, node_id: str | None, tokens: tuple[int, int] | None = None, error: str | None = None, **more: object
+    ) -> Self:
+        """A call and its answer, paired by an id. `more`: further fields of the answer, such as `model` and `cost`."""
         self._calls += 1
         call_id = f"call-{self._calls}"
-        return self.llm_started(node_id, call_id).llm_completed(node_id, call_id, tokens, error)
+        return self.llm_started(node_id, call_id).llm_completed(node_id, call_id, tokens, error, "SimpleExecutor", **more)
 
-    def tool_invoked(self, node_id: str, call_id: str | None = None) -> Self:
+    def tool_invoked(self, node_id: str | None, call_id: str | None = None) -> Self:
         payload = {"tool_name": "BingBrowser", "api_name": "run", "args_summary": "{'query': None}..."}
         return self.emit("tool_invoked", payload | _known(node_id=node_id, tool_call_id=call_id))
 
-    def tool_returned(self, node_id: str, call_id: str | None = None, state: str = "SUCCESS") -> Self:
+    def tool_returned(
+        self, node_id: str | None, call_id: str | None = None, state: str = "SUCCESS", **more: object
+    ) -> Self:
+        """`more`: further fields, such as `cost` and `tries`."""
         payload = {"tool_name": "BingBrowser", "api_name": "run", "state": state, "duration_seconds": 0.2}
-        return self.emit("tool_returned", payload | _known(node_id=node_id, tool_call_id=call_id))
+        return self.emit("tool_returned", payload | _known(node_id=node_id, tool_call_id=call_id) | more)
 
     def whole(self) -> Self:
         """A short run from beginning to end: a plan of two, a search, a failed call, every node finished."""

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from store.cursor import Entry
+from store.model.entry import Entry
 
 SCHEMA = """
 CREATE TABLE events (

@@ -1,23 +1,28 @@
-"""When a screen has come to rest, so that a picture of it is the same every time."""
+"""Waits until a screen has stopped changing, so that its picture is reproducible."""
 
 from pathlib import Path
 from typing import Any
 
 from textual.app import App
 from textual.pilot import Pilot
+from textual.widgets import Input
 
+from tui.app import Treetop
 from tui.screens.fed import FedScreen
+from tui.widgets.playbar import Playbar
 from tui.widgets.status_bar import StatusBar
 
 READING = ("page", "timeline", "inspect", "delete", "mark")
-"""Groups of workers that read for what is on the screen."""
+"""Groups of workers that read what is on the screen."""
 
 FRAMES = 12
-"""How many looks at the screen must be alike."""
+"""Number of consecutive equal pictures after which a screen is at rest."""
 
 
 async def rest(pilot: Pilot[Any]) -> None:
-    """Wait until the screen looks the same for a while, nothing is being read for it, and its status is known."""
+    """Wait until FRAMES pictures in a row are equal, no reading is in progress, and the status bar is filled."""
+    for field in pilot.app.screen.query(Input):
+        field.cursor_blink = False  # on a busy machine it blinks more often than FRAMES can be compared
     same, before = 0, ""
     for _ in range(4_000):
         after = "" if is_busy(pilot.app) else picture(pilot.app)
@@ -29,13 +34,18 @@ async def rest(pilot: Pilot[Any]) -> None:
 
 
 def is_busy(app: App[Any]) -> bool:
-    """Is something still on its way to the screen?"""
+    """Whether the screen will change without further events or keys."""
     reading = any(not worker.is_finished for worker in app.workers if worker.group in READING)
-    started = getattr(app, "_reader", None) is not None
+    started = isinstance(app, Treetop) and app._feed.reader is not None
     screen = app.screen
     path: Path | None = getattr(app, "path", None)
     if isinstance(screen, FedScreen) and path is not None and path.exists() and not screen.at_rest:
         return True
+    if any(
+        bar.display and bar.shown.axis is not None and bar.shown.axis.total < bar.shown.total
+        for bar in screen.query(Playbar)
+    ):
+        return True  # the axis of a growing run is extended once a second
     return reading or (started and any(not bar.file for bar in app.screen.query(StatusBar)))
 
 

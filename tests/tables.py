@@ -7,30 +7,51 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from store import database as db
-from store.cursor import Entry, follow
-from store.events import Event, StreamId, decode
-from store.reader import Reader
-from store.state import RunState
-from store.view import View
-from store.writer import Counts, Writer
+from msgspec.structs import replace
+
+from store.database.arrival import Pricing
+from store.database.event_row import FACT_COLUMNS, EventReader, price_from_row, select_event
+from store.database.moment import Moment
+from store.database.reader import Reader
+from store.database.rows import (
+    NODE,
+    RUN,
+    SELECT_EDGES,
+    SELECT_NODES,
+    SELECT_RUN,
+    SPAN_COLUMNS,
+    edge_from_row,
+    node_from_row,
+)
+from store.database.stream_row import Counts
+from store.database.writer import Writer
+from store.model.decode import decode
+from store.model.entry import Entry, StreamId, follow
+from store.model.event import Event
+from store.model.facts import Facts
+from store.model.state import RunState
 
 Row = tuple[Any, ...]
 
 _MEANING = {
-    "run": f"SELECT {db.RUN_FIELDS}, declared, generation, first_seq, last_seq, bytes FROM run",
-    "node": f"SELECT r.run_id, o.node_id, n.{', n.'.join(db.NODE_FIELDS.replace(' outer,', '').split(', '))}"
+    "run": f"SELECT {RUN.column_list}, declared, generation, first_seq, last_seq, bytes FROM run",
+    "node": f"SELECT r.run_id, o.node_id, n.{', n.'.join(name for name in NODE.columns if name != 'outer')}"
     " FROM node n JOIN run r ON r.key = n.run LEFT JOIN node o ON o.key = n.outer",
-    "edge": f"SELECT r.run_id, e.{', e.'.join(db.EDGE_FIELDS.split(', '))} FROM edge e JOIN run r ON r.key = e.run",
-    "event": "SELECT e.seq, r.run_id, e.position, t.name, n.node_id, e.time, e.stream, e.ms, e.number, e.event_id,"
-    " e.identity, e.guessed, e.failed, e.turn, e.old_status, e.status, e.facts FROM event e"
+    "span": f"SELECT r.run_id, n.node_id, s.{', s.'.join(name for name in SPAN_COLUMNS if name not in ('run', 'node'))}"
+    " FROM span s LEFT JOIN run r ON r.key = s.run LEFT JOIN node n ON n.key = s.node",
+    "edge": "SELECT r.run_id, o.node_id, p.node_id, c.node_id, e.born, e.parent_nid, e.child_nid FROM edge e"
+    " JOIN run r ON r.key = e.run LEFT JOIN node o ON o.key = e.owner LEFT JOIN node p ON p.key = e.parent"
+    " LEFT JOIN node c ON c.key = e.child",
+    "event": "SELECT e.seq, r.run_id, e.position, t.name, n.node_id, e.time, e.skew, e.stream, e.ms, e.number, e.event_id,"
+    " e.identity, e.guessed, e.inferred, e.failed, e.turn, e.old_status, e.status, e.price, e.priced_as, e.named,"
+    f" e.{', e.'.join(FACT_COLUMNS)} FROM event e"
     " LEFT JOIN run r ON r.key = e.run LEFT JOIN event_type t ON t.key = e.type LEFT JOIN node n ON n.key = e.node",
     "body": "SELECT seq, crc, data FROM body",
     "node_event": "SELECT r.run_id, n.node_id, x.n, x.seq FROM node_event x LEFT JOIN node n ON n.key = x.node"
     " LEFT JOIN run r ON r.key = n.run",
     "checkpoint": "SELECT r.run_id, c.position, c.time, c.nodes, c.errors, c.llm_calls, c.tool_calls, c.tokens_in,"
     " c.tokens_out, c.data FROM checkpoint c LEFT JOIN run r ON r.key = c.run",
-    "version": "SELECT r.run_id, n.node_id, v.position, v.data FROM version v LEFT JOIN node n ON n.key = v.node"
+    "version": "SELECT r.run_id, n.node_id, v.position FROM version v LEFT JOIN node n ON n.key = v.node"
     " LEFT JOIN run r ON r.key = n.run",
     "move": "SELECT r.run_id, m.position, m.n, n.node_id, b.node_id, a.node_id FROM move m JOIN run r ON r.key = m.run"
     " LEFT JOIN node n ON n.key = m.node LEFT JOIN node b ON b.key = m.before LEFT JOIN node a ON a.key = m.after",
@@ -50,7 +71,15 @@ def query(path: Path, sql: str, *parameters: object) -> list[Row]:
 
 def rows(path: Path, *tables: str) -> dict[str, list[Row]]:
     """The rows of these tables, or of all."""
-    return {name: sorted(query(path, _MEANING[name]), key=repr) for name in tables or _MEANING}
+    found = {name: sorted(query(path, _MEANING[name]), key=repr) for name in tables or _MEANING}
+    return found if tables else found | {"facts": [(facts,) for facts in facts_of(path)]}
+
+
+def facts_of(path: Path) -> list[Facts]:
+    """The facts of all events in the order of their arrival, as read from their rows."""
+    sql = f"SELECT {select_event()} FROM event e ORDER BY e.seq"
+    with closing(sqlite3.connect(path)) as connection:
+        return [event.facts for event in EventReader(connection).read(connection.execute(sql).fetchall())]
 
 
 def states(path: Path) -> dict[str, RunState]:
@@ -58,27 +87,41 @@ def states(path: Path) -> dict[str, RunState]:
     with closing(sqlite3.connect(path)) as connection:
         found = {}
         for (run_id,) in connection.execute("SELECT run_id FROM run").fetchall():
-            key, _, *run = connection.execute(db.SELECT_RUN, (run_id,)).fetchone()
-            nodes = connection.execute(f"{db.SELECT_NODES} n.run = ? ORDER BY n.key", (key,)).fetchall()
-            edges = connection.execute(f"{db.SELECT_EDGES} ORDER BY key", (key,)).fetchall()
+            key, _, *run = connection.execute(SELECT_RUN, (run_id,)).fetchone()
+            nodes = connection.execute(f"{SELECT_NODES} n.run = ? ORDER BY n.key", (key,)).fetchall()
+            edges = connection.execute(f"{SELECT_EDGES} ORDER BY e.key", (key,)).fetchall()
             found[run_id] = RunState(
-                db.run_from_row(run),
-                {node.node_id: node for node in map(db.node_from_row, nodes)},
-                {edge.key: edge for edge in map(db.edge_from_row, edges)},
+                RUN.from_row(run),
+                {node.node_id: node for node in map(node_from_row, nodes)},
+                {edge.key: edge for edge in map(edge_from_row, edges)},
             )
     return found
 
 
 async def load(reader: Reader, run_id: str) -> RunState:
-    """A run as it is now, as `treetop show` gets it."""
-    async with View(reader, run_id) as view:
-        return await view.state()
+    """A run as it is now."""
+    moment = Moment(reader, run_id)
+    await moment.load()
+    return await state_of(moment)
 
 
-def store(path: Path, entries: Sequence[Entry], size: int = 1_000, stream: str = "agent_events") -> Counts:
+async def state_of(moment: Moment) -> RunState:
+    """All of a run at the position of a moment."""
+    nodes = await moment.nodes(range(moment.horizon))
+    edges = await moment.queries.all_edges(moment.run.events)
+    return RunState(moment.run, {node.node_id: node for node in nodes.values()}, edges)
+
+
+def store(
+    path: Path,
+    entries: Sequence[Entry],
+    size: int = 1_000,
+    stream: str = "agent_events",
+    pricing: Pricing | None = None,
+) -> Counts:
     """Write these entries as ingest would that reads so many at a time."""
     counts = Counts()
-    with Writer(path) as writer:
+    with Writer(path, pricing=pricing) as writer:
         key = writer.stream(stream)
         cursor = writer.cursor(key)
         for start in range(0, len(entries), size):
@@ -86,6 +129,7 @@ def store(path: Path, entries: Sequence[Entry], size: int = 1_000, stream: str =
             after = follow(cursor, batch)
             counts.add(writer.append(batch, key, cursor, after))
             cursor = after
+    check_reasons(path)
     return counts
 
 
@@ -93,6 +137,7 @@ def store_in_parts(path: Path, entries: Sequence[Entry], random: Random) -> Iter
     """Write these entries in batches of any size, and say after each how many there are; now and then another process
     takes over."""
     at = 0
+    Writer(path).close()
     while at < len(entries):
         with Writer(path) as writer:
             for _ in range(random.randint(1, 4)):
@@ -101,14 +146,23 @@ def store_in_parts(path: Path, entries: Sequence[Entry], random: Random) -> Iter
                     writer.append(entries[at : at + size])
                     at = min(at + size, len(entries))
                     yield at
+    check_reasons(path)
+
+
+def check_reasons(path: Path) -> None:
+    """Only what is no event may be rejected: a fault of ours that keeps an event from being stored fails the test."""
+    assert query(path, "SELECT reason FROM rejected WHERE reason LIKE 'cannot be stored%'") == []
 
 
 def events_of(path: Path, run_id: str) -> list[Event]:
-    """The events that the file has of a run, decoded from what was published."""
+    """The events that the file has of a run, decoded from what was published, with their stored prices."""
     published = query(
         path,
-        "SELECT b.data, e.ms, e.number FROM event e JOIN body b ON b.seq = e.seq JOIN run r ON r.key = e.run"
+        "SELECT b.data, e.ms, e.number, e.price, e.priced_as"
+        " FROM event e JOIN body b ON b.seq = e.seq JOIN run r ON r.key = e.run"
         " WHERE r.run_id = ? ORDER BY e.position",
         run_id,
     )
-    return [decode(data, StreamId(ms, number)) for data, ms, number in published]
+    return [
+        replace(decode(data, StreamId(ms, number)), price=price_from_row(*price)) for data, ms, number, *price in published
+    ]

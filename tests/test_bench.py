@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from store.cursor import Entry
-from store.events import StreamId
-from store.writer import FIELD, Writer
+from store.database.arrival import FIELD
+from store.database.writer import Writer
+from store.model.entry import Entry, StreamId
 from tests.bench.agent import bushy
 from tests.bench.big import bodies, cached, make
 from tests.bench.figure import Figures, percentile, table
 from tests.bench.grid import Grid
 from tests.bench.load import Load
+from tests.bench.relay_process import ingesting
 from tests.tables import query
 
 
@@ -113,7 +114,7 @@ class TestGrid:
         assert grid.lines[0] == "ok        "
         assert grid.frames == 1
 
-    def test_what_does_not_fit_is_cut(self, grid: Grid) -> None:
+    def test_text_beyond_the_grid_is_cut(self, grid: Grid) -> None:
         grid.feed(b"\x1b[1;8Habcdef")
         assert grid.lines[0] == "       abc"
 
@@ -131,3 +132,8 @@ class TestFigures:
             ["what", "of", "where", "1k", "10k", "unit", "note"],
             ["open", "treetop", "200x50", "2.0", "n/a", "ms", "of", "3;", "too", "slow"],
         ]
+
+
+def test_an_ingester_that_exits_ends_the_benchmark_of_the_relay(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="exited with 2"), ingesting(tmp_path / "missing" / "events.db", "redis://"):
+        pass

@@ -17,6 +17,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.conftest import PATIENCE, until
+from tests.recorder import Recorder
+from tests.tables import store
 
 RESTORED = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?1003l")
 """What a terminal must be told before the shell gets it back: main screen, cursor on, mouse off."""
@@ -25,19 +27,27 @@ RESTORED = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?1003l")
 class Terminal:
     """A program in a pseudo terminal of 100x30."""
 
-    def __init__(self, folder: Path, *arguments: str, prepare: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        prepare: Callable[[], None] | None = None,
+        command: tuple[str, ...] = (sys.executable, "-m", "tui.cli"),
+    ) -> None:
+        """`folder` is for temporary files; `prepare` runs in the new process, before the program replaces it."""
         self.folder = folder
         self.output = b""
         self.code: int | None = None
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-            ours = ("SQLITE_DB_PATH", "REDIS_URL", "EVENT_STREAM", "RELOAD_LATEST_SESSION", "NO_COLOR")
+            ours = {"SQLITE_DB_PATH", "REDIS_URL", "EVENT_STREAM", "RELOAD_LATEST_SESSION", "NO_COLOR"}
+            ours |= {"COLUMNS", "LINES"}  # they take precedence over the size of the terminal; importing readline sets them
             environment = {name: value for name, value in os.environ.items() if name not in ours}
             if prepare is not None:
                 prepare()
             environment |= {"TERM": "xterm-256color", "TMPDIR": str(folder), "TEXTUAL_ANIMATIONS": "none"}
-            os.execve(sys.executable, [sys.executable, "-m", "tui.cli", *arguments], environment)
+            os.execve(command[0], [*command, *arguments], environment)
 
     def close(self) -> None:
         if self.code is None:
@@ -55,7 +65,9 @@ class Terminal:
         """Wait until the program wrote this."""
         deadline = time.monotonic() + 3 * PATIENCE
         while text.encode() not in self.output:
-            assert time.monotonic() < deadline, f"{text!r} did not come; it wrote {self.output[-2000:]!r}"
+            ended = self.code is None and os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+            failed = ended or time.monotonic() > deadline
+            assert not failed, f"{text!r} did not come{' before the end' * ended}; it wrote {self.output[-2000:]!r}"
             self.read()
 
     def press(self, keys: str) -> None:
@@ -125,3 +137,116 @@ def test_even_when_it_is_killed_nothing_is_left(demo: Terminal) -> None:
     os.kill(demo.pid, signal.SIGKILL)
     assert demo.ends() == -signal.SIGKILL
     until(lambda: not demo.litter())
+
+
+# A file of one's own, without ingest
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Terminal]:
+    """The list of two runs."""
+    for run_id in "older", "newer":
+        made = Recorder(run_id).root("root", f"A goal of the {run_id} run")
+        for name in "first", "second":
+            goal = f"A goal that is too long for a row of a tree or a timeline and shown whole elsewhere, {run_id}:{name}"
+            made.node("root", name, goal)
+        store(tmp_path / "events.db", made.entries)
+    with TemporaryDirectory() as folder:
+        terminal = Terminal(Path(folder), "--db", str(tmp_path / "events.db"), "--no-ingest")
+        try:
+            terminal.sees("2 runs")
+            terminal.sees("Newest live")  # in the last line
+            yield terminal
+        finally:
+            terminal.close()
+
+
+def click(column: int, line: int) -> str:
+    """What a terminal sends for a click, as SGR mouse reports; column and line count from 1."""
+    return f"\x1b[<0;{column};{line}M\x1b[<0;{column};{line}m"
+
+
+def test_clicks_hit_the_row_under_the_mouse(browser: Terminal) -> None:
+    browser.press(click(40, 4))  # the second row of the list, under one line of title and one of columns
+    browser.press("\r")
+    browser.sees("not begun")  # the inspector is filled after the tree
+    browser.press(click(20, 6))  # the second row of the tree, under two lines of header, a border and one of columns
+    browser.sees("older:first")
+    browser.press(click(20, 7))
+    browser.sees("older:second")
+    browser.press("qq")
+    assert browser.ends() == 0
+
+
+def test_the_inspector_shows_each_event_that_the_cursor_moves_to(tmp_path: Path) -> None:
+    made = Recorder().root("root").step_started("root").llm("root").tool_invoked("root").tool_returned("root")
+    made.step_finished("root", "execute", "FINISH").status("root", "FINISH").run_finished()
+    store(tmp_path / "events.db", made.entries)
+    with (
+        TemporaryDirectory() as folder,
+        contextlib.closing(Terminal(Path(folder), "--db", str(tmp_path / "events.db"), "--no-ingest", "run")) as terminal,
+    ):
+        terminal.sees("own time")
+        terminal.press("3g")
+        terminal.sees("node_created")
+        for second in range(1, 7):
+            terminal.output = b""
+            terminal.press("j")
+            terminal.sees(f"+0:0{second}.0")  # only the inspector writes the sign
+
+
+PLACES = {
+    "the list of runs": ("", "runs"),
+    "a run": ("\r", "2 Tree"),
+    "a dialog": ("d", "Delete this run for good?"),
+    "the help": ("?", "On this screen"),
+    "an input": ("\\", "words of the goal"),
+    "the command palette": (":", "Search for commands"),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_ctrl_c_pressed_twice_quits_from_anywhere(browser: Terminal, place: str) -> None:
+    keys, shown = PLACES[place]
+    browser.press(keys)
+    browser.sees(shown)
+    browser.press("\x03")
+    browser.sees("Press Ctrl+C again to quit.")
+    browser.press("\x03")
+    assert browser.ends() == 128 + signal.SIGINT
+    assert [sequence for sequence in RESTORED if sequence not in browser.output] == []
+    until(lambda: not browser.litter())
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_ctrl_q_quits_from_anywhere(browser: Terminal, place: str) -> None:
+    keys, shown = PLACES[place]
+    browser.press(keys)
+    browser.sees(shown)
+    browser.press("\x11")
+    assert browser.ends() == 0
+    assert [sequence for sequence in RESTORED if sequence not in browser.output] == []
+
+
+def test_keys_of_one_burst_act_on_the_screens_that_they_lead_to(browser: Terminal) -> None:
+    browser.press("j\r3Gk\r")  # the second run, its timeline, the event before the last, the inspector
+    browser.sees("older:first")
+    browser.press("qqqg\r/second\r")  # back to the list, the first run, a search of its tree
+    browser.sees("newer:second")
+    browser.press("qqq")
+    assert browser.ends() == 0
+
+
+def test_keys_after_the_one_that_quits_are_dropped(browser: Terminal) -> None:
+    browser.press("qjj\r/second\r?")
+    assert browser.ends() == 0
+    assert [sequence for sequence in RESTORED if sequence not in browser.output] == []
+
+
+def test_keys_typed_before_a_suspension_act_after_it(browser: Terminal) -> None:
+    browser.press("j\x1a\r")  # the second run, the shell, and the run opens
+    until(lambda: Path(f"/proc/{browser.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+    os.kill(browser.pid, signal.SIGCONT)
+    browser.sees("2 Tree")
+    browser.press("qq")
+    assert browser.ends() == 0

@@ -1,7 +1,7 @@
-"""The net behind text.clean: whatever a widget draws, no control character reaches the terminal.
+"""Deletes control characters from everything that widgets draw: a second defence behind `text.clean`.
 
-Textual passes ESC, C1 controls and bidirectional controls through on all of its widgets, in text and in links. Text
-from agents is cleaned before a widget sees it; this is for the place where that was forgotten.
+Textual's widgets pass ESC, C1 controls and bidirectional controls to the terminal, in texts and in links. Texts of agents
+are cleaned before a widget draws them; this filter covers a place where that is missing.
 """
 
 import re
@@ -16,13 +16,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class ControlFilter(LineFilter):
-    """Deletes control characters from every line drawn; the app returns one instance from `get_line_filters`.
-
-    Each segment keeps its width in cells. Lines without control characters are returned as they are.
-    """
+    """Deletes control characters from every drawn line. Each segment keeps its width in cells."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The segments without control characters: the same list when there are none."""
+        """The segments without control characters; the same list if there are none."""
         for segment in segments:
             if not _is_clean(segment):
                 return [_cleaned(segment) for segment in segments if not segment.control]

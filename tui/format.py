@@ -1,14 +1,9 @@
-"""Numbers and times as people read them. What is not known is said to be so, never shown as 0."""
+"""Numbers and times for people. An unknown value is `n/a`, not 0."""
 
 from datetime import datetime
 
 UNKNOWN = "n/a"
-
-SILENT_AFTER = 60.0
-"""Seconds without an event after which a run that has not ended is called silent."""
-
-INTERRUPTED_AFTER = 900.0
-"""Seconds without an event after which it is presumed that nothing will come any more. An event revives the run."""
+"""Text of a value that was not published."""
 
 
 def duration(seconds: float | None) -> str:
@@ -49,13 +44,40 @@ def count(number: int | None) -> str:
     return f"{number:.1e}"
 
 
+def dollars(amount: float | None) -> str:
+    """US dollars: `$0.0042`, `$1.24`, `$123`, `$12.3k`. A positive amount below a hundredth of a cent is `<$0.0001`."""
+    if amount is None:
+        return UNKNOWN
+    if amount < 0:
+        return f"-{dollars(-amount).removeprefix('<')}"
+    if amount == 0:
+        return "$0"
+    if amount < 0.0001:
+        return "<$0.0001"
+    if amount < 0.09995:
+        return f"${amount:.4f}"
+    return f"${amount:.2f}" if amount < 99.995 else f"${count(round(amount))}"
+
+
+def cost(known: float | None, unpriced: int) -> str:
+    """What calls cost together: `$1.24`; `≥ $1.24` if that is a floor, as `unpriced` of the calls have no known cost."""
+    if not unpriced or known is None:
+        return dollars(known)
+    return f"≥ {dollars(known if abs(known) >= 0.0001 else 0.0)}"
+
+
+def full_cost(known: float | None, unpriced: int) -> str:
+    """Like `cost`, with the number of calls without a known cost: `≥ $1.24 · 3 calls unpriced`."""
+    return f"{cost(known, unpriced)} · {counted(unpriced, 'call')} unpriced" if unpriced else dollars(known)
+
+
 def counted(number: int, thing: str, things: str = "") -> str:
-    """`1 node`, `12.3k nodes`; `things` where that is not `thing` with an s."""
+    """`1 task`, `12.3k tasks`; `things`: an irregular plural."""
     return f"{count(number)} {thing if number == 1 else things or f'{thing}s'}"
 
 
 def exactly(number: int, thing: str, things: str = "") -> str:
-    """`1 node`, `12,345 nodes`."""
+    """`1 task`, `12,345 tasks`; `things`: an irregular plural."""
     return f"{number:,} {thing if number == 1 else things or f'{thing}s'}"
 
 
@@ -70,7 +92,7 @@ def size(octets: int) -> str:
 
 
 def offset(seconds: float) -> str:
-    """Time since the start of a run, aligned by its colon: `0:04.2`, `12:07.0`, `3:05:11`, `12d03:05`."""
+    """Time since the start of a run: `0:04.2`, `12:07.0`, `3:05:11`, `12d03:05`."""
     sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
     tenths = int(seconds * 10)
     minutes, tenths = divmod(tenths, 600)
@@ -82,7 +104,7 @@ def offset(seconds: float) -> str:
 
 
 def moment(time: float | None, now: float) -> str:
-    """Local time of day; for another day the date, and for another year the year: `14:03`, `Apr 22`, `2024-04`."""
+    """Local time of day; on another day the date, in another year year and month: `14:03`, `Apr 22`, `2024-04`."""
     if time is None:
         return UNKNOWN
     try:
@@ -95,7 +117,7 @@ def moment(time: float | None, now: float) -> str:
 
 
 def time_of_day(time: float, since: float) -> str:
-    """Local time of day to the second, with the date where `since` has another: `14:03:20`, `Apr 22 00:01:07`."""
+    """Local time of day in seconds, with the date unless it is that of `since`: `14:03:20`, `Apr 22 00:01:07`."""
     try:
         then, before = datetime.fromtimestamp(time), datetime.fromtimestamp(since)
     except (ValueError, OverflowError, OSError):

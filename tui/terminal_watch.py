@@ -1,7 +1,7 @@
-"""What to do when the terminal is gone: a window was closed, a connection broke.
+"""Ends the program when its terminal is gone: the window was closed, or the connection broke.
 
-A program without a controlling terminal is not told, and one that is told may be stuck, since nothing takes what it draws
-any more. So a thread of its own waits for it, which costs nothing.
+SIGHUP is not enough: a program without a controlling terminal does not receive it, and the main thread can be blocked in a
+write to the terminal. A separate thread waits for the hangup, at no cost.
 """
 
 import os
@@ -14,20 +14,20 @@ from collections.abc import Callable
 GONE = 128 + signal.SIGHUP
 """Exit code of a program whose terminal is gone."""
 
-GRACE = 3.0
-"""Seconds in which a program may end by itself."""
+EXIT_TIMEOUT_S = 3.0
+"""Seconds between `leave` and the forced end of the process."""
 
 
 def watch_terminal(leave: Callable[[], None]) -> None:
-    """Call `leave`, on a thread, when the terminal at standard input is gone; soon after that, end the process."""
+    """Call `leave`, on a thread, when the terminal at standard input is gone; after EXIT_TIMEOUT_S, end the process."""
     if os.isatty(0):
         threading.Thread(target=_watch, args=(leave,), daemon=True).start()
 
 
 def _watch(leave: Callable[[], None]) -> None:
     terminal = select.poll()
-    terminal.register(0, 0)  # nothing but that it hung up, which is always told
+    terminal.register(0, 0)  # no events except the hangup, which is always reported
     terminal.poll()
     leave()
-    time.sleep(GRACE)
+    time.sleep(EXIT_TIMEOUT_S)
     os._exit(GONE)

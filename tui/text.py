@@ -1,17 +1,18 @@
-"""The one boundary where text from agents becomes text for a terminal.
+"""Sanitised text: plain text without control characters, safe to print on any terminal.
 
-Goals, results and errors are written by models, tools and web pages. Sent to a terminal as they are, they can move the
-cursor, set the window title, fill the clipboard or reverse the reading order. What comes out of here cannot, and takes
-exactly as many cells as its characters say, so columns stay aligned. It is plain text, never markup.
+Goals, results and errors come from models, tools and web pages. Unchanged, they can move the cursor, set the window title,
+fill the clipboard or reverse the reading order. Sanitised text has none of these effects, and its width in cells is the sum
+of the widths of its characters, so columns stay aligned.
 
-    line breaks, tabs         a space in one line; lines and tab stops in many
-    C0 controls and DEL       their pictures: ESC is ␛
-    C1 controls, surrogates   �
-    other invisible ones      � (bidirectional controls, tags, fillers): they reorder or hide, so it must show
-    joiners, soft hyphens,    dropped: they only shape what is visible. Terminals disagree about the width of emoji
-    emoji modifiers           with skin tones, of keycaps and of families; their plain parts are unambiguous
+    line breaks, tabs         a space in one line; lines and tab stops in several lines
+    C0 controls and DEL       replaced by their symbols: ESC by ␛
+    C1 controls, surrogates   replaced by �
+    bidirectional controls,   replaced by �: they reorder or hide text
+    tags, fillers
+    joiners, soft hyphens,    removed: terminals disagree about the width of emoji with skin tones, of keycaps and of
+    emoji modifiers           families; the width of their plain parts is unambiguous
 
-All else (CJK, combining accents, emoji, icons of the private use area) passes unchanged.
+All other characters (CJK, combining accents, emoji, icons of the private use area) are unchanged.
 """
 
 import re
@@ -19,12 +20,13 @@ import re
 from rich.cells import cell_len
 
 LINE_LIMIT = 300
-"""Characters of a one-line text: more than fit on any row. A line of 1 MB would freeze the screen for seconds."""
+"""Characters after which a text of one line is cut. A line of 1 MB would block the screen for seconds."""
 
 TEXT_LIMIT = 64_000
-"""Characters of a text of many lines: hundreds of screens."""
+"""Characters after which a text of several lines is cut: hundreds of screens."""
 
 TAB_STOP = 4
+"""Cells between two tab stops."""
 
 _BREAKS = "\n\v\f\r\x85\u2028\u2029"
 _DROPPED = "\xad\u200b\u200c\u200d\u2060\ufeff\ufe0e\ufe0f\u20e3\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
@@ -33,8 +35,8 @@ _REPLACED = (
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"  # direction
     "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u180e\u2061-\u2065\ufff0-\ufffb"  # other formats
     "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
-    "\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"  # tags, in which text hides
-    "\u115f\u1160\u3164\uffa0"  # fillers: letters that are blank
+    "\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"  # tags: invisible text
+    "\u115f\u1160\u3164\uffa0"  # fillers: blank letters
 )
 _UNFIT = re.compile(f"[\x00-\x1f\x7f{_BREAKS}{_DROPPED}{_REPLACED}]")
 _LINE_BREAK = re.compile(f"\r\n|[{_BREAKS}]")
@@ -48,10 +50,10 @@ _STAND_INS = (
 
 
 def clean(text: str, limit: int = LINE_LIMIT) -> str:
-    """One line that any terminal shows as it is, of at most `limit` characters, the last being "…" when it was cut.
+    """One sanitised line of at most `limit` characters, ending in "…" if it was cut.
 
-    Line breaks and tabs count as spaces, and spaces are collapsed and stripped. The limit is applied before anything
-    else, so the size of the text costs nothing.
+    Line breaks and tabs become spaces; runs of spaces are collapsed and stripped. The limit is applied first, so the time
+    does not depend on the size of the text.
     """
     if len(text) <= limit:
         return _one_line(text)
@@ -59,9 +61,9 @@ def clean(text: str, limit: int = LINE_LIMIT) -> str:
 
 
 def clean_lines(text: str, limit: int = TEXT_LIMIT) -> list[str]:
-    """The lines of a text, each shown by any terminal as it is, indentation kept and tabs expanded.
+    """The sanitised lines of a text, with indentation kept and tabs expanded.
 
-    Of a text longer than `limit` characters only so many are taken, and a last line says so.
+    A text longer than `limit` characters is cut, and a line with both lengths is appended.
     """
     lines = _LINE_BREAK.split(text[:limit])
     if not lines[-1]:
@@ -77,7 +79,7 @@ def _one_line(text: str) -> str:
 
 
 def _fit(text: str) -> str:
-    """The text with every unfit character replaced or dropped."""
+    """The text with every unfit character replaced or removed."""
     if text.isascii() and text.isprintable():
         return text
     return _UNFIT.sub(_stand_in, text)
@@ -88,7 +90,7 @@ def _stand_in(unfit: re.Match[str]) -> str:
 
 
 def _expand_tabs(parts: list[str]) -> str:
-    """Join the parts of a line between its tabs, each beginning at a tab stop."""
+    """Join the parts of a line between its tabs; each part after the first begins at a tab stop."""
     for place, part in enumerate(parts[:-1]):
         parts[place] = part + " " * (TAB_STOP - cell_len(part) % TAB_STOP)
     return "".join(parts)

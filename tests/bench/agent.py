@@ -47,6 +47,11 @@ def run_id(seed: int) -> str:
     return f"{seed * 2654435761 & 0xFFFFFFFF:08x}-{seed & 0xFFFF:04x}-4000-9000-{seed:012x}"
 
 
+def event_id(seed: int, number: int) -> str:
+    """Of an event of that run."""
+    return f"{number * 2654435761 & 0xFFFFFFFF:08x}-{seed & 0xFFFF:04x}-4000-a000-{number:012x}"
+
+
 def node_id(seed: int, number: int) -> str:
     """Of a node of that run."""
     return f"{number * 2654435761 & 0xFFFFFFFF:08x}-{seed & 0xFFFF:04x}-4000-8000-{number:012x}"
@@ -90,7 +95,7 @@ class Agent:
         if seconds != self._second[0]:
             self._second = (seconds, strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds)))
         return (
-            f'{{"event_id":"{self._said * 2654435761 & 0xFFFFFFFF:08x}-{self._seed:06x}-{self._said:08x}",'
+            f'{{"event_id":"{event_id(self._seed, self._said)}",'
             f'"timestamp":"{self._second[1]}.{ms:03d}Z","event_type":"{event_type}","payload":{{{payload}}},'
             f'"run_id":"{self.run_id}"}}'
         ).encode()

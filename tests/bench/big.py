@@ -16,9 +16,9 @@ from itertools import islice
 from pathlib import Path
 
 import store
-from store.cursor import Entry
-from store.events import StreamId
-from store.writer import FIELD, Writer
+from store.database.arrival import FIELD
+from store.database.writer import Writer
+from store.model.entry import Entry, StreamId
 from tests.bench.agent import Agent, bushy, chain, flat
 
 BATCH = 5_000
@@ -87,7 +87,7 @@ def cached(folder: Path, shape: str, size: int | None = None) -> Path:
 
 def _version() -> str:
     """Changes with the tables, and with what is put into them."""
-    sources = [Path(store.__path__[0]) / "schema.sql", Path(__file__), Path(__file__).with_name("agent.py")]
+    sources = [Path(store.__path__[0]) / "database" / "schema.sql", Path(__file__), Path(__file__).with_name("agent.py")]
     return blake2b(b"".join(source.read_bytes() for source in sources), digest_size=4).hexdigest()
 
 

@@ -4,8 +4,8 @@
 
 In one run, on files as ingest makes them (about ten events a node), through the screen's own path: entering time travel
 (the axis of the playbar included); seeking to random positions, with the shape of the tree and 50 nodes in the middle of
-it; stepping one event forth and back; playing 1,000 events a second, a frame at a time; what the past adds to the file and
-to the memory of the process. Times are noisy, their ratios are what to trust.
+it; the spans of these nodes; stepping one event forth and back; playing 1,000 events a second, a frame at a time; what the
+past adds to the file and to the memory of the process. Times are noisy, their ratios are what to trust.
 """
 
 import argparse
@@ -19,14 +19,15 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
-from store.reader import Reader
-from store.view import View
+from store.database.moment import Moment
+from store.database.reader import Reader
 from tests.bench.big import cached
 from tests.bench.figure import percentile
 from tui.models.outline import Outline
-from tui.screens.travel import Travel
+from tui.session.travel import Travel
 
 SEEKS = 300
 FRAME_EVENTS = 33
@@ -39,24 +40,33 @@ VISIBLE = 50
 class Walk:
     """A run and the shape of its tree, at one position after the other."""
 
-    def __init__(self, view: View, parents: list[int]) -> None:
-        self.view = view
+    def __init__(self, moment: Moment, parents: list[int]) -> None:
+        self.moment = moment
         self.outline = Outline()
         self.outline.load(parents)
 
     async def go(self, position: int | None) -> None:
         """What the screen does for a position."""
-        view, outline = self.view, self.outline
-        view.go(position)
-        placed = await view.look()
-        assert placed is not None
-        if placed.parents:
-            outline.append(placed.parents)
-        for node, parent in placed.moves:
+        moment, outline = self.moment, self.outline
+        moment.seek(position)
+        changes = await moment.refresh()
+        assert changes is not None
+        if changes.parents:
+            outline.append(changes.parents)
+        for node, parent in changes.moves:
             outline.move(node, parent)
-        outline.set_horizon(view.horizon)
-        middle = len(outline) // 2
-        await view.nodes([row.node for row in outline.rows(middle, middle + VISIBLE)])
+        outline.set_horizon(moment.horizon)
+        await moment.nodes(self.visible)
+
+    @property
+    def visible(self) -> list[int]:
+        """The nodes in the middle of the tree."""
+        middle = len(self.outline) // 2
+        return [row.node for row in self.outline.rows(middle, middle + VISIBLE)]
+
+    async def spans(self) -> None:
+        """What a chart of the same nodes reads besides."""
+        await self.moment.spans(self.visible)
 
 
 async def timed(work: Callable[[], Awaitable[None]]) -> float:
@@ -76,35 +86,41 @@ async def measure(path: Path) -> dict[str, float]:
     chance = random.Random(1)
     async with Reader(path) as reader:
         (row,) = await reader.runs()
-        async with View(reader, row.run.run_id) as view:
-            walk, travel = Walk(view, await view.open()), Travel()
-            await walk.go(None)
-            before = memory()
+        moment = Moment(reader, row.run.run_id)
+        walk, travel = Walk(moment, await moment.load()), Travel()
+        await walk.go(None)
+        before = memory()
 
-            async def enter() -> None:
-                await walk.go(view.end)
-                await travel.measure(view)
+        async def enter() -> None:
+            await walk.go(moment.end)
+            await travel.measure(moment)
 
-            entered = await timed(enter)
-            end = view.end
-            seeks = [await timed(lambda: walk.go(chance.randint(0, end))) for _ in range(SEEKS)]
-            middle = end // 2
-            forth = [await timed(lambda at=middle + step: walk.go(at)) for step in range(SEEKS)]  # type: ignore[misc]
-            back = [await timed(lambda at=middle - step: walk.go(at)) for step in range(SEEKS)]  # type: ignore[misc]
-            frames = range(0, min(end, SEEKS * FRAME_EVENTS), FRAME_EVENTS)
-            playing = [await timed(lambda at=at: walk.go(at)) for at in frames]  # type: ignore[misc]
-            return {
-                "events": end,
-                "nodes": len(view.shape),
-                "enter_ms": entered,
-                "seek_p50_ms": percentile(seeks, 0.5),
-                "seek_p99_ms": percentile(seeks, 0.99),
-                "step_p99_ms": percentile(forth, 0.99),
-                "back_p99_ms": percentile(back, 0.99),
-                "play_p99_ms": percentile(playing, 0.99),
-                "more_memory_mb": memory() - before,
-                "file_share": share(path),
-            }
+        entered = await timed(enter)
+        end = moment.end
+        seeks = [await timed(lambda: walk.go(chance.randint(0, end))) for _ in range(SEEKS)]
+        spans = []
+        for _ in range(SEEKS):
+            await walk.go(chance.randint(0, end))
+            spans.append(await timed(walk.spans))
+        middle = end // 2
+        forth = [await timed(partial(walk.go, middle + step)) for step in range(SEEKS)]
+        back = [await timed(partial(walk.go, middle - step)) for step in range(SEEKS)]
+        frames = range(0, min(end, SEEKS * FRAME_EVENTS), FRAME_EVENTS)
+        playing = [await timed(partial(walk.go, at)) for at in frames]
+        return {
+            "events": end,
+            "nodes": len(moment.shape),
+            "enter_ms": entered,
+            "seek_p50_ms": percentile(seeks, 0.5),
+            "seek_p99_ms": percentile(seeks, 0.99),
+            "spans_p50_ms": percentile(spans, 0.5),
+            "spans_p99_ms": percentile(spans, 0.99),
+            "step_p99_ms": percentile(forth, 0.99),
+            "back_p99_ms": percentile(back, 0.99),
+            "play_p99_ms": percentile(playing, 0.99),
+            "more_memory_mb": memory() - before,
+            "file_share": share(path),
+        }
 
 
 def share(path: Path) -> float:

@@ -6,6 +6,7 @@ Against a real redis-server, with simulated runs of three sizes of events:
 
 - ingest: `treetop ingest --drain` as users run it: read, check, decode, attribute, fold, all tables, commit.
 - xread: reading the same entries from Redis and doing nothing with them.
+- rebuild: `treetop rebuild` of the file, without Redis: read, decode, fold, all tables, and the copy into place.
 - executemany: the same rows into the same tables, all of them, prepared beforehand, in transactions of 1,000 events.
 - guide: a plain writer as the reference guide describes: its tables and indexes, one insert and one commit an event.
 
@@ -30,11 +31,12 @@ from typing import Any, NamedTuple
 
 import redis
 
-from store import database as db
-from store.ingest import Ingester
-from store.redis_server import RedisServer
-from store.simulator import Scenario, simulate
-from store.writer import FIELD
+from store.database import file as db
+from store.database.arrival import FIELD
+from store.database.migration import rebuild
+from store.stream.ingest import Ingester
+from store.stream.server import RedisServer
+from tui.demo import Scenario, simulate
 
 STREAM = "bench"
 GUIDE_EVENTS = 600
@@ -45,11 +47,11 @@ BATCH = 1_000
 
 TABLES = (
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-    " AND name NOT IN ('stream', 'gap', 'rejected')"
+    " AND name NOT IN ('stream', 'gap', 'rejected', 'run_change')"
 )
-"""All that hold anything about events."""
+"""All that hold anything about events, but for the one that triggers fill."""
 
-ARISEN = {"node_event": "seq", "version": "position", "checkpoint": "position", "move": "position"}
+ARISEN = {"node_event": "seq", "version": "position", "checkpoint": "position", "move": "position", "span": "born"}
 """By what the rows of these are in the order in which they arose; of the others, by their number."""
 
 GUIDE = """
@@ -87,7 +89,7 @@ def measure(size: int, events: int, tries: int) -> dict[str, float]:
     """Events a second of each way, and microseconds of processor time for an event, for events of this size."""
     published = bodies(size, events)
     count = len(published)
-    spent: dict[str, list[Spent]] = {"ingest": [], "xread": [], "executemany": [], "guide": []}
+    spent: dict[str, list[Spent]] = {"ingest": [], "rebuild": [], "xread": [], "executemany": [], "guide": []}
     with RedisServer() as server:
         client = redis.Redis.from_url(server.url)
         for at in range(0, len(published), 1_000):
@@ -101,10 +103,14 @@ def measure(size: int, events: int, tries: int) -> dict[str, float]:
                 spent["xread"].append(timed(lambda: drain_nothing(client)))
                 spent["ingest"].append(timed(Ingester(file, server.url, STREAM).drain))
                 spent["executemany"].append(timed_copy(file, Path(folder) / "copy.db"))
+                spent["rebuild"].append(timed(partial(rebuild, file)))
                 spent["guide"].append(timed(partial(guide_writer, Path(folder) / "guide.db", published[:GUIDE_EVENTS])))
                 file_bytes = file.stat().st_size
     wall = {name: min(took.wall for took in all_of_it) for name, all_of_it in spent.items()}
-    cpu = {f"{name}_cpu_us": min(took.cpu for took in spent[name]) / count * 1e6 for name in ("ingest", "executemany")}
+    cpu = {
+        f"{name}_cpu_us": min(took.cpu for took in spent[name]) / count * 1e6
+        for name in ("ingest", "rebuild", "executemany")
+    }
     return {
         "bytes": sum(map(len, published)) / count,
         **{name: (min(GUIDE_EVENTS, count) if name == "guide" else count) / took for name, took in wall.items()},
@@ -172,15 +178,16 @@ def guide_writer(path: Path, published: Iterable[bytes]) -> None:
 
 def table(figures: dict[int, dict[str, float]]) -> str:
     """The figures as people read them."""
-    titles = ["bytes", "ingest", "xread", "executemany", "guide", "of executemany", "times guide"]
-    titles += ["us of CPU", "executemany's", "file B/event"]
+    titles = ["bytes", "ingest", "rebuild", "xread", "executemany", "guide", "of executemany", "times guide"]
+    titles += ["us of CPU", "rebuild's", "executemany's", "file B/event"]
     rows = [
         (
             f"{row['bytes']:.0f}",
-            *(f"{row[name]:.0f}" for name in ("ingest", "xread", "executemany", "guide")),
+            *(f"{row[name]:.0f}" for name in ("ingest", "rebuild", "xread", "executemany", "guide")),
             f"{row['ingest'] / row['executemany']:.0%}",
             f"{row['ingest'] / row['guide']:.0f}",
             f"{row['ingest_cpu_us']:.1f}",
+            f"{row['rebuild_cpu_us']:.1f}",
             f"{row['executemany_cpu_us']:.1f}",
             f"{row['file_bytes']:.0f}",
         )
@@ -195,7 +202,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--events", type=int, default=60_000, help="events of each size; fewer of the largest")
-    parser.add_argument("--tries", type=int, default=3, help="of which the fastest counts")
+    parser.add_argument("--tries", type=int, default=3, help="number of tries; the fastest counts")
     options = parser.parse_args()
     figures = {}
     for size in (300, 2_000, 20_000):

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import redis
 
-from store import database as db
-from store.redis_server import RedisServer
-from store.simulator import Scenario, simulate
-from store.writer import FIELD
+from store.database import file as db
+from store.database.arrival import FIELD
+from store.stream.server import RedisServer
 from tests.tables import query
+from tui.demo import Scenario, simulate
 
 STREAM = "bench"
 BURST = 0.005
@@ -76,7 +76,7 @@ def watch(path: Path, total: int, seen: list[float]) -> None:
     """Note when each event can first be read."""
     import sqlite3
 
-    connection = sqlite3.connect(db.address(path, "ro"), uri=True, isolation_level=None)
+    connection = sqlite3.connect(db.uri_of(path, "ro"), uri=True, isolation_level=None)
     while len(seen) < total:
         stored = connection.execute("SELECT coalesce(max(seq), 0) FROM event").fetchone()[0]
         seen += [time.perf_counter()] * (stored - len(seen))

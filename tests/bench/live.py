@@ -16,8 +16,8 @@ from time import perf_counter, time
 
 import redis
 
-from store.redis_server import RedisServer
-from store.writer import FIELD
+from store.database.arrival import FIELD
+from store.stream.server import RedisServer
 from tests.bench.agent import node_id, run_id
 from tests.bench.cursor import Cursor
 from tests.bench.figure import Figures, median, percentile

@@ -100,7 +100,7 @@ def command(stream: bytes, body: bytes) -> bytes:
 
 
 def offer(path: str, stream: str, load: Load, updates: float, creates: float, seconds: float) -> tuple[int, float]:
-    """Publish at these rates; gives how many events, and how long they took. Skips what it can not keep up with."""
+    """Publish at these rates; gives how many events, and how long they took. Skips what it cannot keep up with."""
     name, sent, born = stream.encode(), 0, 0
     with socket.socket(socket.AF_UNIX) as redis:
         redis.connect(path)

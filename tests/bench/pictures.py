@@ -13,7 +13,7 @@ import time
 from contextlib import chdir
 from pathlib import Path
 
-from store.lease import Lease
+from store.database.lease import Lease
 from tests.bench.big import cached
 from tests.pictures import FOLDER, Picture, draw, png_of
 

@@ -9,7 +9,7 @@ paint (median, and p99 where the tail matters), bytes on the wire, MB of residen
 Machines differ, and this one may be busy: only what was measured in one run can be compared. So look at the ratios: live
 to idle, treetop to the stock widget, one size to the next, and at the start beyond that of an empty App.
 
-Groups, each of which can be asked for alone:
+Groups. Each can be selected by name:
 
 - start: process start to the list of runs, over the file with the biggest run, and over one with 1,000 runs
 - stored: Enter to tree; keys; collapse and expand all; the timeline of the whole run (needs keys Enter 1 b 3 - = G g j k)

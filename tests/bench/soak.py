@@ -24,8 +24,8 @@ from random import Random
 
 import redis
 
-from store.redis_server import RedisServer
-from store.writer import FIELD
+from store.database.arrival import FIELD
+from store.stream.server import RedisServer
 from tests.bench.figure import median
 from tests.bench.growth import entries
 from tests.bench.process import Process

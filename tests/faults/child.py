@@ -7,12 +7,14 @@ import sys
 import time
 from pathlib import Path
 from resource import RLIMIT_FSIZE, setrlimit
+from types import FrameType
 from typing import Any
 
-from store import database as db
-from store import source
+from store.database import file as db
+from store.database import migration
 from store.errors import FileLocked, StoreError
-from store.ingest import Ingester
+from store.stream import source
+from store.stream.ingest import Ingester
 from tests.live import STREAM
 
 HELD, WRONG = 75, 2
@@ -41,10 +43,11 @@ def drain_until_step(path: Path, url: str, step: int, together: int = 100) -> No
     """Store all that there is, so many entries together, but die of SIGKILL at this step.
 
     Steps are: before each statement that SQLite begins, which is each row of a batch, and after each call that was made of
-    it; before and after each time that something is sent, received, locked or written to the lock's file.
+    it; before and after each time that something is sent, received, locked, deleted or written to the lock's file; after
+    each page that a migration puts in place.
     """
-    calls = {"recv_into", "sendall", "flock", "pwrite", "ftruncate"}
-    watched = {("c_return", "execute"), ("c_return", "executemany")}
+    calls = {"recv_into", "sendall", "flock", "pwrite", "ftruncate", "unlink", "backup"}
+    watched = {("c_return", "execute"), ("c_return", "executemany"), ("call", "check")}
     watched |= {(event, call) for event in ("c_call", "c_return") for call in calls}
     steps = 0
 
@@ -54,8 +57,9 @@ def drain_until_step(path: Path, url: str, step: int, together: int = 100) -> No
         if steps == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def profile(_: object, event: str, function: Any) -> None:
-        if (event, getattr(function, "__name__", "")) in watched:
+    def profile(frame: FrameType, event: str, function: Any) -> None:
+        name = frame.f_code.co_name if event == "call" else getattr(function, "__name__", "")
+        if (event, name) in watched:
             count()
 
     connect = db.connect_writer
@@ -66,7 +70,8 @@ def drain_until_step(path: Path, url: str, step: int, together: int = 100) -> No
         return connection
 
     db.connect_writer = connect_counting
-    source.BATCH = source.BATCH_FIRST = together
+    migration.PAGES_AT_ONCE = 1
+    source.BATCH_ENTRIES = source.FIRST_BATCH_ENTRIES = together
     ingester = Ingester(path, url, STREAM)
     sys.setprofile(profile)
     ingester.drain()

@@ -6,8 +6,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from store import ingest
-from store.redis_server import RedisServer
+from store.stream import follower, ingest
+from store.stream.server import RedisServer
 from tests.faults.nursery import Nursery
 from tests.ledger import LEDGER, Ledger
 
@@ -58,6 +58,6 @@ def forgetful_redis() -> Iterator[RedisServer]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Redis and the file are tried again at once, so that a test can do so many times."""
-    monkeypatch.setattr(ingest, "RETRY_FIRST", 0.01)
-    monkeypatch.setattr(ingest, "RETRY_LAST", 0.05)
-    monkeypatch.setattr(ingest, "RETRY_FILE", 0.05)
+    monkeypatch.setattr(follower, "RETRY_FIRST_S", 0.01)
+    monkeypatch.setattr(follower, "RETRY_MAX_S", 0.05)
+    monkeypatch.setattr(ingest, "FILE_RETRY_S", 0.05)

@@ -10,11 +10,11 @@ from pathlib import Path
 import redis
 from msgspec import Struct
 
-from store.cursor import Entry
-from store.events import decode
-from store.fold import fold
-from store.redis_server import RedisServer
-from store.state import empty
+from store.model.decode import decode
+from store.model.entry import Entry
+from store.model.fold import fold
+from store.model.state import empty
+from store.stream.server import RedisServer
 from tests.ledger import LEDGER, Line
 from tests.live import STREAM
 from tests.recorder import body_of, entry_of

@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from store.redis_server import RedisServer
+from store.stream.server import RedisServer
 
 
 class Proxy:
-    """Use as `with Proxy(server, folder, bytes_of_replies) as proxy`: each connection gets the next number of bytes, the
-    last one none too few; in pieces of `piece` bytes, 50 of which may pass in a second, where that is given."""
+    """Use as `with Proxy(server, folder, allowed) as proxy`.
+
+    `allowed`: number of bytes of replies after which each connection is cut, in the order of connections; later connections
+    are unlimited. `piece`: replies are passed on in pieces of this many bytes, 50 pieces per second.
+    """
 
     def __init__(self, server: RedisServer, folder: Path, allowed: Iterable[int] = (), piece: int | None = None) -> None:
         self.url = f"unix://{folder / 'p.sock'}"

@@ -1,4 +1,4 @@
-"""The connection to Redis is cut in the middle of a reply, or so slow that a reply takes longer than any patience."""
+"""Connections to Redis that are cut in the middle of a reply, or slower than the timeout for a reply."""
 
 import json
 import random
@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from store import source
-from store.ingest import Ingester
-from store.redis_server import RedisServer
+from store.stream import client, source
+from store.stream.ingest import Ingester
+from store.stream.server import RedisServer
 from tests.conftest import until
 from tests.faults.numbered import entries, numbered, publishing, settle
 from tests.faults.proxy import Proxy
@@ -19,8 +19,8 @@ from tests.recorder import entry_of
 pytestmark = pytest.mark.usefixtures("impatient")
 
 
-def test_a_reply_that_is_cut_short_is_asked_for_again(redis_server: RedisServer, db: Path) -> None:
-    """At each second one of the first 300 bytes that Redis says, and then anywhere."""
+def test_a_reply_that_is_cut_is_requested_again(redis_server: RedisServer, db: Path) -> None:
+    """Cut after every second of the first 300 bytes of a connection, then at random positions."""
     chance = random.Random(4)
     allowed = [*range(1, 300, 2), *(chance.randrange(300, 60_000) for _ in range(100))]
     with TemporaryDirectory(prefix="treetop-") as folder, Proxy(redis_server, Path(folder), allowed) as proxy:
@@ -36,9 +36,9 @@ def test_a_reply_that_is_cut_short_is_asked_for_again(redis_server: RedisServer,
 def test_a_huge_entry_arrives_over_a_slow_link(
     redis_server: RedisServer, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It takes three times as long as Redis may take to answer, and as much as ten replies may have in bytes."""
-    monkeypatch.setattr(source, "ANSWER", 0.2)
-    monkeypatch.setattr(source, "BLOCK", 0.1)
+    """It takes three times as long as the timeout of a reply, and has ten times as many bytes as a reply may have."""
+    monkeypatch.setattr(client, "REPLY_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(client, "BLOCK_S", 0.1)
     monkeypatch.setattr(source, "REPLY_BYTES", 150_000)
     huge = json.loads(numbered(51)) | {"filler": "x" * 1_500_000}
     sent = list(range(1, 102))
@@ -48,4 +48,4 @@ def test_a_huge_entry_arrives_over_a_slow_link(
         connections = proxy.connections
     found = settle("huge entry over a slow link", connections, sent, db)
     assert (found.lost(sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])
-    assert 1 < connections < 8, "it is asked for with ever fewer others, and then alone"
+    assert 1 < connections < 8, "it is read with ever fewer others, and then alone"

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from store.database import VERSION
+from store.database.file import VERSION
+from store.database.reader import Reader
 from store.errors import FileMissing, FileReplaced
-from store.ingest import Ingester
-from store.reader import Reader
-from store.redis_server import RedisServer
+from store.stream.ingest import Ingester
+from store.stream.server import RedisServer
 from tests.conftest import until
 from tests.faults import child
 from tests.faults.numbered import entries, publishing, settle, tally
@@ -87,7 +87,7 @@ async def test_a_reader_notices_that_its_file_was_replaced(db: Path, redis_serve
         looks = reader.watch()
         await anext(looks)
         os.unlink(db)
-        with pytest.raises(FileReplaced, match="was deleted or replaced; this is what it held"):
+        with pytest.raises(FileReplaced, match="was deleted or replaced; its last contents are shown"):
             await anext(looks)
         with pytest.raises(FileMissing):
             await reader.reopen()
@@ -186,9 +186,9 @@ def with_zeroed_pages(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (read_only, "may only be read; name another file with --db"),
-        (in_a_read_only_folder, "can not be locked (Permission denied"),
-        (missing_in_a_read_only_folder, "can not be locked (Permission denied"),
+        (read_only, "is read-only; name another file with --db"),
+        (in_a_read_only_folder, "cannot be locked (Permission denied"),
+        (missing_in_a_read_only_folder, "cannot be locked (Permission denied"),
         (newer, f"was written by a newer treetop (file version 99, ours {VERSION}); update treetop"),
         (of_another_program, "is a database of another program"),
         (not_a_database, "is not a treetop file, or is damaged"),

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from store import source
-from store.cursor import Entry
-from store.ingest import Ingester
-from store.redis_server import RedisServer
-from store.writer import Counts, Writer
+from store.database.stream_row import Counts
+from store.database.writer import Writer
+from store.model.entry import Entry
+from store.stream import source
+from store.stream.ingest import Ingester
+from store.stream.server import RedisServer
 from tests.conftest import until
 from tests.faults import child
 from tests.faults.numbered import entries, publishing, settle
@@ -101,8 +102,8 @@ def test_killed_at_any_step_of_a_batch_nothing_of_it_is_stored_or_all(
     together: int,
 ) -> None:
     """Of several batches, each is committed while the next one is read."""
-    monkeypatch.setattr(source, "BATCH_FIRST", together)
-    monkeypatch.setattr(source, "BATCH", together)
+    monkeypatch.setattr(source, "FIRST_BATCH_ENTRIES", together)
+    monkeypatch.setattr(source, "BATCH_ENTRIES", together)
     old, more = batch()
     base, whole, path = tmp_path / "base.db", tmp_path / "whole.db", tmp_path / "killed.db"
     if not new:
@@ -139,7 +140,7 @@ def batch_by_batch(path: Path, server: RedisServer, monkeypatch: pytest.MonkeyPa
 
     def noting(self: Writer, *arguments: Any, **options: Any) -> Counts:
         counts = append(self, *arguments, **options)
-        self.settle()
+        self.wait_for_commit()
         found.append(everything(path))
         return counts
 

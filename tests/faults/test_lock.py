@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from store.ingest import Ingester
-from store.lease import holder
-from store.redis_server import RedisServer
+from store.database.lease import holder
+from store.stream.ingest import Ingester
+from store.stream.server import RedisServer
 from tests.conftest import until
 from tests.faults import child
 from tests.faults.numbered import publishing, settle

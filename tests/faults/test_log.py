@@ -4,10 +4,10 @@ import asyncio
 import signal
 from pathlib import Path
 
-from store.ingest import Ingester
-from store.reader import Reader
-from store.redis_server import RedisServer
-from store.run_reader import RunReader
+from store.database.reader import Reader
+from store.database.run_queries import RunQueries
+from store.stream.ingest import Ingester
+from store.stream.server import RedisServer
 from tests.conftest import PATIENCE, until
 from tests.faults import child
 from tests.faults.numbered import publishing, settle
@@ -32,7 +32,7 @@ async def test_a_screen_that_follows_a_run_lets_the_log_be_cleared(
                     runs = await reader.runs()
                     await load(reader, runs[0].run.run_id)
                     last = runs[0].run.events
-                    await RunReader(reader, runs[0].key).events(max(1, last - 50), last)
+                    await RunQueries(reader, runs[0].key).events(max(1, last - 50), last)
                     seen, largest = sum(row.run.events for row in runs), max(largest, log.stat().st_size)
                     if seen > EVENTS:
                         break

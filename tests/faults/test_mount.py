@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from store.database import address
-from store.ingest import Ingester
-from store.mount import Mount, mount_of
-from store.redis_server import RedisServer
+from store.database.file import uri_of
+from store.database.mount import Mount, mount_of
+from store.stream.ingest import Ingester
+from store.stream.server import RedisServer
 from tests.conftest import until
 from tests.faults import child
 from tests.faults.numbered import entries, publishing, settle
@@ -60,7 +60,7 @@ def test_a_file_of_a_lower_layer_is_written_and_read_like_any_other(
     layers = f"lowerdir={disk}/lower,upperdir={disk}/upper,workdir={disk}/work"
     path = mount("layered", "overlay", layers) / "events.db"
     assert mount_of(path) == Mount(path.parent, "overlay")
-    with closing(sqlite3.connect(address(path, "ro"), uri=True)) as reader, publishing(redis_server, first=201) as sent:
+    with closing(sqlite3.connect(uri_of(path, "ro"), uri=True)) as reader, publishing(redis_server, first=201) as sent:
         assert reader.execute("SELECT count(*) FROM event").fetchone() == (200,)
         for _ in range(3):
             known = number_stored(path)

@@ -5,8 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from store.cursor import follow
-from store.writer import Writer
+from store.database.writer import Writer
+from store.model.entry import follow
 from tests.faults.numbered import check_states, entries
 from tests.ledger import Ledger, Line
 from tests.live import STREAM

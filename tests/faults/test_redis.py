@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from store import ingest, source
-from store.ingest import Ingester
-from store.redis_server import RedisServer
+from store.stream import client as stream_client
+from store.stream import follower
+from store.stream.ingest import Ingester
+from store.stream.server import RedisServer
 from tests.conftest import until
 from tests.faults.numbered import entries, publishing, settle
 from tests.live import STREAM, command, counts_entries, ingesting, number_stored, publish, state_of_ingest
@@ -143,7 +144,7 @@ def test_it_is_killed_while_it_answers(forgetful_redis: RedisServer, db: Path) -
 
 
 def test_it_stands_still_and_goes_on(mortal_redis: RedisServer, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "ANSWER", 0.3)
+    monkeypatch.setattr(stream_client, "REPLY_TIMEOUT_S", 0.3)
     with ingesting(db, mortal_redis.url), publishing(mortal_redis) as sent:
         for _ in range(3):
             known = number_stored(db)
@@ -219,7 +220,7 @@ def test_the_stream_is_trimmed_past_what_was_read(redis_server: RedisServer, db:
     assert (found.lost(sent), found.doubled, found.duplicate) == (500 - 166, 0, 0)
     if counts_entries(redis_server):
         assert found.gaps == [("trimmed", lost) for lost in (100, 99, 84, 50, 1)]
-    else:  # after all is gone, it can not tell either whether the first entry is the next
+    else:  # after all is gone, it cannot tell either whether the first entry is the next
         assert found.gaps == [("trimmed", None)] * 6
 
 
@@ -229,7 +230,7 @@ REFUSALS = {
     "no password": (
         ("CONFIG", "SET", "requirepass", "secret"),
         ("CONFIG", "SET", "requirepass", ""),
-        "wants a password",
+        "requires a password",
     ),
     "no permission": (("ACL", "SETUSER", "default", "-xread"), ("ACL", "SETUSER", "default", "+@all"), "xread"),
     "no stream": (("SET", STREAM, "x"), ("DEL", STREAM), "WRONGTYPE"),
@@ -243,13 +244,13 @@ def test_what_a_person_must_mend_is_said_and_seldom_tried_again(
 ) -> None:
     refuse, mend, said = REFUSALS[name]
     pauses: list[float] = []
-    pause = ingest.Ingester._pause
+    pause = follower.Halt.pause
 
-    def noting(self: Ingester, seconds: float) -> None:
+    def noting(self: follower.Halt, seconds: float) -> None:
         pauses.append(seconds)
         pause(self, 0.05)
 
-    monkeypatch.setattr(ingest.Ingester, "_pause", noting)
+    monkeypatch.setattr(follower.Halt, "pause", noting)
     with redis.Redis.from_url(mortal_redis.url) as client:  # which is let in already
         client.execute_command(*refuse)
         with ingesting(db, mortal_redis.url):
@@ -259,7 +260,7 @@ def test_what_a_person_must_mend_is_said_and_seldom_tried_again(
             client.execute_command(*mend)
             publish(mortal_redis, entries(1, 50))
             until(lambda: number_stored(db) == 50)
-    assert set(pauses) == {ingest.RETRY_REFUSED}
+    assert set(pauses) == {follower.REFUSED_RETRY_S}
     found = settle(f"Redis refuses: {name}", 1, numbers(1, 50), db)
     assert (found.lost(numbers(1, 50)), found.doubled, found.gaps) == (0, 0, [])
 
@@ -298,8 +299,8 @@ def test_what_passes_by_itself_is_waited_for(
     happen: Callable[[redis.Redis], Callable[[], object]],
     said: str,
 ) -> None:
-    monkeypatch.setattr(source, "ANSWER", 0.3)
-    monkeypatch.setattr(ingest, "RETRY_REFUSED", 1_000.0)  # nobody waits for a person
+    monkeypatch.setattr(stream_client, "REPLY_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(follower, "REFUSED_RETRY_S", 1_000.0)  # no retry during this test
     publish(mortal_redis, entries(1, 50))
     with redis.Redis.from_url(mortal_redis.url) as client, ingesting(db, mortal_redis.url):
         until(lambda: state_of_ingest(db) == "live")

@@ -11,15 +11,15 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from store.redis_server import RedisServer
-from store.writer import Writer
+from store.database.writer import Writer
+from store.stream.server import RedisServer
 from tests.faults.numbered import entries
 from tests.faults.test_file import delete_all, without_privileges
 from tests.live import STREAM, ingesting, publish
 from tests.recorder import Recorder
 from tests.tables import store
 from tests.test_terminal import Terminal
-from tests.tui.conftest import _in_no_haste  # noqa: F401 - as all tests of screens
+from tests.tui.conftest import _no_idle_wait  # noqa: F401 - as all tests of screens
 from tests.tui.stage import Clock, sees, shown, treetop, until, watching
 from tui.app import Treetop
 from tui.screens.run import RunScreen
@@ -74,7 +74,7 @@ async def test_the_trouble_of_an_ingester_is_shown_until_it_stores_again(
     db: Path, redis_server: RedisServer, own: bool
 ) -> None:
     """Whatever that is; here, a table is gone for a while."""
-    app = Treetop(db, redis_server.url, STREAM, ingest=own, clock=Clock())
+    app = Treetop(db, redis_server.url, [STREAM], ingest=own, clock=Clock())
     app.animation_level = "none"
     other = nullcontext() if own else ingesting(db, redis_server.url)
     with other:
@@ -131,7 +131,7 @@ def test_a_screen_shows_a_file_that_may_only_be_read(tmp_path: Path, closed: str
         terminal = Terminal(Path(temporary), *arguments, prepare=without_privileges)
         try:
             terminal.sees("Write an old book")
-            terminal.sees("may only be read" if closed == "events.db" else "can not be locked")
+            terminal.sees("is read-only" if closed == "events.db" else "cannot be locked")
             terminal.press("q")
             assert terminal.ends() == 0
         finally:

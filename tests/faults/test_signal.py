@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from store.ingest import Ingester
-from store.lease import holder
-from store.redis_server import RedisServer
+from store.database.lease import holder
+from store.stream.ingest import Ingester
+from store.stream.server import RedisServer
 from tests.conftest import PATIENCE, until
 from tests.faults.numbered import publishing, settle
 from tests.live import STREAM, number_stored, state_of_ingest

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from store.ingest import Ingester
-from store.redis_server import RedisServer
+from store.stream.ingest import Ingester
+from store.stream.server import RedisServer
 from tests.conftest import until
 from tests.faults import child
 from tests.faults.numbered import publishing, settle
@@ -26,7 +26,7 @@ def test_a_file_that_may_not_grow_is_tried_again_until_it_may(
     with publishing(redis_server) as sent:
         ingester = nursery.start(child.ingest, db, redis_server.url, 400_000)
         for more in range(1, 4):
-            until(lambda: "nothing was written" in nursery.said or "can not be used" in nursery.said)
+            until(lambda: "nothing was written" in nursery.said or "cannot be used" in nursery.said)
             full = number_stored(db)
             published = len(sent)
             until(lambda: len(sent) > published + 100)  # noqa: B023 - it is called at once
@@ -66,7 +66,7 @@ def test_a_full_disk_is_tried_again_until_it_has_space(
     with publishing(redis_server) as sent:
         ingester = nursery.start(child.ingest, path, redis_server.url)
         for size in (4, 12, 64):
-            until(lambda: "nothing was written" in nursery.said or "can not be used" in nursery.said)
+            until(lambda: "nothing was written" in nursery.said or "cannot be used" in nursery.said)
             full = number_stored(path)
             nursery.log.write_text("")
             subprocess.run(["mount", "-o", f"remount,size={size}m", str(small_disk)], check=True)

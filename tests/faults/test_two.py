@@ -3,9 +3,9 @@
 import signal
 from pathlib import Path
 
-from store.ingest import Ingester
-from store.lease import holder, lock_path
-from store.redis_server import RedisServer
+from store.database.lease import holder, lock_path
+from store.stream.ingest import Ingester
+from store.stream.server import RedisServer
 from tests.conftest import until
 from tests.faults import child
 from tests.faults.numbered import publishing, settle
@@ -17,7 +17,7 @@ def test_of_twenty_that_are_started_at_once_one_works(redis_server: RedisServer,
     with publishing(redis_server) as sent:
         ingesters = [nursery.start(child.ingest, db, redis_server.url) for _ in range(20)]
         until(lambda: number_stored(db) > 100)
-        until(lambda: nursery.said.count("is storing events into it already; stop that one first") == 19)
+        until(lambda: nursery.said.count("already stores events into it; stop that process first") == 19)
         (working,) = [ingester for ingester in ingesters if f"process {ingester.pid} on" in str(holder(db))]
         assert nursery.said.count(f"process {working.pid} on") == 19
         for ingester in ingesters:
@@ -44,7 +44,7 @@ def test_two_that_both_think_they_are_alone_store_each_event_once(
             until(lambda: holder(db) is not None)
             known = len(sent)
             until(lambda: number_stored(db) > known)  # noqa: B023 - it is called at once
-        until(lambda: "another ingester moved on" in nursery.said)
+        until(lambda: "another ingester stored entries" in nursery.said)
         for ingester in ingesters:
             ingester.send(signal.SIGTERM)
             assert ingester.wait() == 0

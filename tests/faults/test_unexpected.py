@@ -9,15 +9,15 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from store.lease import holder
-from store.redis_server import RedisServer
+from store.database.lease import holder
+from store.stream.server import RedisServer
 from tests.conftest import PATIENCE, until
 from tests.faults.numbered import entries
 from tests.live import STREAM, number_stored, publish, state_of_ingest
 from tests.recorder import Recorder
 from tests.tables import store
 from tests.test_terminal import RESTORED, Terminal
-from tests.tui.conftest import _in_no_haste  # noqa: F401 - as all tests of screens
+from tests.tui.conftest import _no_idle_wait  # noqa: F401 - as all tests of screens
 from tests.tui.stage import Clock, sees, shown, watching
 from tests.tui.stage import until as until_shown
 from tui import ingester_process
@@ -71,9 +71,9 @@ IN_THE_SCREENS = {
     "timer": "from tui.screens.runs import RunsScreen; RunsScreen.tick = fail",
     "callback": "from tui.app import Treetop; Treetop._drawn = fail",
     "key": "from tui.app import Treetop; Treetop.action_newest = fail",
-    "thread of the pool": "import tui.app; tui.app.holder = fail",
+    "thread of the pool": "import tui.file_feed; tui.file_feed.holder = fail",
     "thread": "import tui.terminal_watch; tui.terminal_watch._watch = fail",
-    "task": "from tui.app import Treetop; Treetop._open_asked = fail_alone",
+    "task": "from tui.app import Treetop; Treetop.file_opened = fail_alone",
 }
 """Who fails, and how that is brought about."""
 
@@ -98,9 +98,9 @@ def test_the_screens_end_with_the_reason_and_give_the_terminal_back(
     until(lambda: holder(db) is None)
 
 
-@pytest.mark.parametrize("place", ["Ingester._feed", "Ingester._tell", "Source.wait", "Writer.cursor"])
+@pytest.mark.parametrize("place", ["Follower.follow", "SourceReport.state", "RedisStream.read", "Writer.cursor"])
 def test_an_ingester_ends_with_the_reason(redis_server: RedisServer, db: Path, spoil: Spoil, place: str) -> None:
-    spoil(f"from store.ingest import Ingester, Source, Writer; {place} = fail", True)
+    spoil(f"from store.stream.ingest import Follower, RedisStream, SourceReport, Writer; {place} = fail", True)
     done = ingest(db, redis_server)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"ZeroDivisionError: {SURPRISE}")
     assert holder(db) is None
@@ -122,9 +122,9 @@ def ingest(path: Path, server: RedisServer, *options: str) -> "subprocess.Comple
 async def test_a_screen_shows_why_its_ingester_ended_and_starts_it_again(
     redis_server: RedisServer, db: Path, spoil: Spoil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingester_process, "RETRY", 0.2)
-    flaw = spoil("from store.ingest import Ingester; Ingester._append = fail", True)
-    app = Treetop(db, redis_server.url, STREAM, clock=Clock())
+    monkeypatch.setattr(ingester_process, "RETRY_S", 0.2)
+    flaw = spoil("from store.stream.follower import Follower; Follower._store = fail", True)
+    app = Treetop(db, redis_server.url, [STREAM], clock=Clock())
     app.animation_level = "none"
     async with watching(app, width=240) as pilot:
         publish(redis_server, entries(1, 3))

@@ -10,9 +10,9 @@ import pytest
 import redis
 from msgspec import Struct
 
-from store.events import StreamId
-from store.redis_server import RedisServer
-from store.writer import Counts
+from store.database.stream_row import Counts
+from store.model.entry import StreamId
+from store.stream.server import RedisServer
 from tests.fuzz.corpus import Hostile, corpus
 from tests.ledger import LEDGER
 from tests.live import STREAM
@@ -24,7 +24,7 @@ SEED = int(os.environ.get("TREETOP_TEST_FUZZ_SEED", "1"))
 TREETOP = """
 import atexit
 from pathlib import Path
-from tui.cli import main
+from tui.cli.program import main
 peak = lambda: next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
 atexit.register(lambda: print(peak().split()[1]))
 main()

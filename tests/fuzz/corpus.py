@@ -1,6 +1,6 @@
 """A corpus of hostile stream entries, the same for the same seed.
 
-Families, each of which is a function below that yields entries with what must become of them:
+Families. Each is a function below that yields entries with their expected outcome:
 
 - `runs`: a thousand interleaved runs, whose events arrive in any order. All are events.
 - `odd_values`: every field of every type with every wrong value, one at a time, or missing.
@@ -17,7 +17,7 @@ from enum import Enum
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from store.events import TYPES
+from store.model.event_type import TYPES
 from tests.fuzz.values import ESCAPES, TIMES, VALUES
 from tests.recorder import Recorder, body_of
 

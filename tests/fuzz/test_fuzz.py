@@ -10,20 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from store.cursor import Entry
-from store.events import StreamId, decode
-from store.fold import fold
-from store.reader import Reader
-from store.redis_server import RedisServer
-from store.run_reader import RunReader
-from store.state import empty
+from store.database.arrival import Arrived, arrive
+from store.database.reader import Reader
+from store.database.run_queries import RunQueries
+from store.database.whole_run import whole_run
+from store.model.document import encode, row_document
+from store.model.entry import Entry, StreamId
+from store.model.fold import fold
+from store.model.state import empty
+from store.stream.server import RedisServer
 from tests.fuzz.conftest import Stored, store
 from tests.fuzz.corpus import FIELD, Fate, Hostile, corpus, large
 from tests.ledger import LEDGER, Line
 from tests.recorder import Recorder
-from tests.tables import load, query, states
+from tests.tables import query, states
 from tests.tui.stage import is_control
-from tui import report
+from tui.cli import option, report
 
 
 def bytes_of(entry: Hostile) -> bytes:
@@ -102,10 +104,11 @@ def test_every_run_is_what_its_events_fold_to(fuzzed: Stored) -> None:
     events: dict[str, list[Entry]] = {}
     for run_id, ms, number, data in rows:
         events.setdefault(run_id, []).append(Entry(StreamId(ms, number), {FIELD: data}))
-    loaded = states(fuzzed.path)
+    loaded, pricing = states(fuzzed.path), option.pricer()
     assert loaded.keys() == events.keys()
     for run_id, entries in events.items():
-        assert loaded[run_id] == fold(empty(run_id), (decode(entry.fields[FIELD], entry.at) for entry in entries))
+        arrived = [arrive(entry, None, pricing) for entry in entries]
+        assert loaded[run_id] == fold(empty(run_id), [item.event for item in arrived if isinstance(item, Arrived)])
 
 
 def test_every_run_opens(fuzzed: Stored) -> None:
@@ -114,18 +117,20 @@ def test_every_run_opens(fuzzed: Stored) -> None:
     async def show_all() -> int:
         async with Reader(fuzzed.path) as reader:
             rows = await reader.runs()
-            json.loads(report.runs_json(rows))
-            assert report.runs_text(rows).count("\n") == len(rows)
+            encode([row_document(row, 0.0) for row in rows])
+            assert report.runs_text(rows, 0.0).count("\n") == len(rows)
             for row in rows:
                 assert await reader.resolve(row.run.run_id) == row.run.run_id
-                state = await load(reader, row.run.run_id)
-                shown = json.loads(report.run_json(state))
-                assert len(shown["nodes"]) == len({node["id"] for node in shown["nodes"]}) == row.run.nodes
-                text = report.run_text(state, False)
-                assert text.count("\n") == row.run.nodes + 2
+                async with whole_run(reader, row.run.run_id) as whole:
+                    shown = json.loads(b"".join([piece async for piece in whole.document(0.0)]))
+                    assert len(shown["nodes"]) == len({node["id"] for node in shown["nodes"]}) == row.run.nodes
+                    text = "\n".join([line async for line in report.run_text(whole, False, 0.0)])
+                header = 2 + (row.run.skew is not None) + 2 * (row.run.error is not None)
+                tree, _, _ = text.partition("\n\nlast error of ")
+                assert tree.count("\n") == row.run.nodes + header
                 assert not [character for character in text if is_control(character) and character != "\n"]
                 for first in range(1, row.run.events + 1, 1_000):
-                    await RunReader(reader, row.key).events(first, first + 999)
+                    await RunQueries(reader, row.key).events(first, first + 999)
             return len(rows)
 
     assert asyncio.run(show_all()) > 1_000

@@ -6,7 +6,7 @@ from textual.pilot import Pilot
 
 from tests.fuzz.conftest import Stored
 from tests.tables import query
-from tests.tui.conftest import _in_no_haste  # noqa: F401 - as all tests of screens
+from tests.tui.conftest import _no_idle_wait  # noqa: F401 - as all tests of screens
 from tests.tui.stage import Clock, faults, sees, treetop, until, watching
 from tui.widgets.node_tree import NodeTree
 from tui.widgets.run_list import RunList

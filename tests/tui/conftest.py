@@ -1,4 +1,4 @@
-"""Every test of the screens runs in UTC, in colour, and on files of its own."""
+"""Tests of the screens run in UTC, with colours, and on separate files."""
 
 import shutil
 import time
@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from store.writer import Writer
+from store.database.writer import Writer
 from tests.recorder import Recorder
-from tests.tui.stage import FAILED, FINISHED, OPEN, Clock, no_matter, store_run
+from tests.tui.stage import FAILED, FINISHED, OPEN, Clock, skip_idle_wait, store_run
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _same_everywhere() -> Iterator[None]:
-    """Times of day and colours do not depend on the machine."""
+    """Make times of day and colours independent of the machine."""
     patch = pytest.MonkeyPatch()
     patch.setenv("TZ", "UTC")
     for name in ("NO_COLOR", "RELOAD_LATEST_SESSION", "SQLITE_DB_PATH", "REDIS_URL", "EVENT_STREAM"):
@@ -26,10 +26,10 @@ def _same_everywhere() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _in_no_haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for messages, see `Hands`, not for the processor."""
-    monkeypatch.setattr("textual.app.wait_for_idle", no_matter)
-    monkeypatch.setattr("textual.pilot.wait_for_idle", no_matter)
+def _no_idle_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for messages, as `Hands` does, instead of for an idle processor."""
+    monkeypatch.setattr("textual.app.wait_for_idle", skip_idle_wait)
+    monkeypatch.setattr("textual.pilot.wait_for_idle", skip_idle_wait)
 
 
 @pytest.fixture(scope="session")
@@ -42,21 +42,21 @@ def _three_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of one's own, and the one we are in: paths on the screen are short and always the same."""
+    """The current directory, which is a new one: paths on the screen are short and always the same."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.fixture
 def path(here: Path, _three_runs: Path) -> Path:
-    """A file with three runs: one finished, one failed, one that ended with nodes left open."""
+    """A file with three runs: one finished, one failed, one that ended with open nodes."""
     shutil.copy(_three_runs, "treetop.db")
     return Path("treetop.db")
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """Noon of the day on which the runs happened."""
+    """A clock at noon of the day on which the runs happened."""
     return Clock()
 
 
@@ -69,7 +69,7 @@ def story(here: Path) -> Path:
 
 @pytest.fixture
 def book(here: Path) -> Path:
-    """A file with one small run whose nodes go by their names."""
+    """A file with one small run whose nodes are named by their ids."""
     with Writer(Path("treetop.db")) as writer:
         writer.append(Recorder().whole().entries)
     return Path("treetop.db")

@@ -1,4 +1,4 @@
-"""What the tests of the run screen share: its parts, what they show, and what the file says of the same run."""
+"""Parts of the tests of the run screen: its widgets, their text, and the same facts read from the file."""
 
 import json
 from typing import Any
@@ -24,13 +24,13 @@ def timeline(app: Treetop) -> Timeline:
 
 
 def position(app: Treetop) -> int | None:
-    """The position of the event under the cursor, None while it is not here yet."""
+    """The position of the event under the cursor; None while it is not loaded."""
     event = timeline(app).selected
     return None if event is None else event.position
 
 
-async def found(app: Treetop) -> None:
-    """Wait until what was looked for is found, or is not."""
+async def search_finished(app: Treetop) -> None:
+    """Wait until the search for the target of a key has ended."""
     for worker in [worker for worker in app.workers if worker.group == "find"]:
         await worker.wait()
 
@@ -43,20 +43,31 @@ def node_ids(app: Treetop) -> list[str]:
 
 
 def selected(app: Treetop) -> str | None:
-    """The id of the node under the cursor."""
+    """The id of the selected node."""
     number = tree(app).selected
     return None if number is None else node_ids(app)[number]
 
 
+def nodes_in_rows(app: Treetop) -> int:
+    """The number of nodes that the rows of the tree stand for: a pair is one row."""
+    rows = tree(app)._tree.outline.rows(0, tree(app).count)
+    return sum(1 if row.execution is None else 2 for row in rows)
+
+
 def at_work(app: Treetop) -> str | None:
-    """The id of the node that work began on last, of those that it goes on on."""
+    """The id of the task on which work began last. An only execution stands for its task."""
     assert isinstance(app.screen, RunScreen)
     ((active,),) = query(app.path, "SELECT active FROM run WHERE run_id = ?", app.screen.run_id)
-    return json.loads(active)[-1] if active else None
+    node_id: str | None = json.loads(active)[-1][0] if active else None
+    sql = (
+        "SELECT o.node_id FROM node n JOIN node o ON o.key = n.outer WHERE n.node_id = ? AND n.node_type = 'EXECUTE_NODE'"
+        " AND n.nid = '0' AND (SELECT count(*) FROM node WHERE outer = o.key) = 1"
+    )
+    return next((task for (task,) in query(app.path, sql, node_id)), node_id)
 
 
 def about(app: Treetop, node_id: str | None) -> list[int]:
-    """The positions of the events that name a node, or any that is in it by now."""
+    """The positions of the events about a node or a node beneath it, by the end of the run."""
     assert isinstance(app.screen, RunScreen)
     sql = (
         "WITH RECURSIVE inside (key) AS (SELECT n.key FROM node n JOIN run r ON r.key = n.run WHERE n.node_id = ?"
@@ -67,7 +78,7 @@ def about(app: Treetop, node_id: str | None) -> list[int]:
 
 
 def inspector(app: Treetop) -> str:
-    """What the inspector shows, without the spaces at the ends of its lines."""
+    """The text of the inspector, without spaces at the ends of its lines."""
     return "\n".join(line.strip() for line in rows_of(app.screen.query_one(TextPane)))
 
 
@@ -76,10 +87,12 @@ def focused(app: Treetop) -> str | None:
 
 
 async def opened(pilot: Pilot[Any], *keys: str) -> None:
-    """Open the newest run, then press these keys."""
+    """Open the newest run, select its first task if the run opened on another one, then press keys."""
     await until(pilot, lambda: pilot.app.screen.query_one(RunList).count)
     await pilot.press("g", "enter")
-    await sees(pilot, "2 Tree", "3 Timeline", "nodes")
+    await sees(pilot, "2 Tree", "3 Timeline", "task")
     await until(pilot, lambda: tree(pilot.app).count)  # type: ignore[arg-type]
+    if tree(pilot.app).selected:  # type: ignore[arg-type]
+        await pilot.press("g")
     for key in keys:
         await pilot.press(key)

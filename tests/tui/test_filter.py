@@ -1,4 +1,4 @@
-"""`\\` shows only events that match what is typed."""
+"""`\\` filters the timeline by words and types."""
 
 from pathlib import Path
 from typing import Any
@@ -7,11 +7,11 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from store.record import Match
-from store.writer import Writer
+from store.database.writer import Writer
+from store.model.record import Match
+from tests.database.test_listing import matches
 from tests.recorder import Recorder
 from tests.tables import events_of
-from tests.test_listing import matches
 from tests.tui.run_stage import focused, inspector, opened, position, selected, timeline
 from tests.tui.stage import LIVE, Clock, Feed, line_with, lines, rows_of, sees, shown, treetop, until, watching
 from tui import format as fmt
@@ -24,23 +24,23 @@ def typed(app: Treetop) -> Input:
 
 
 async def filtered(pilot: Pilot[Any], text: str) -> None:
-    """Open the filter and type this."""
+    """Open the filter and type a text."""
     await pilot.press("backslash")
     await until(pilot, lambda: focused(pilot.app) == "filter")  # type: ignore[arg-type]
     await pilot.press(*text)
 
 
 def positions(app: Treetop, match: Match, first: int = 1) -> list[int]:
-    """The positions of the events of the run on the screen that match."""
+    """Positions of the matching events of the run on the screen."""
     assert isinstance(app.screen, RunScreen)
     found = events_of(app.path, app.screen.run_id)
     return [at for at, event in enumerate(found, 1) if at >= first and matches(event, match)]
 
 
 class TestTyping:
-    """What is typed narrows the timeline at once."""
+    """The timeline changes while the filter is typed."""
 
-    async def test_words_leave_what_says_them(self, book: Path, clock: Clock) -> None:
+    async def test_words_leave_the_events_that_contain_them(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "b", "b")
@@ -48,7 +48,7 @@ class TestTyping:
             await sees(pilot, "Timeline of the run: 1 event that matches")
             await until(pilot, lambda: "timeout" in rows_of(timeline(app))[0])
 
-    async def test_each_letter_counts(self, book: Path, clock: Clock) -> None:
+    async def test_the_timeline_changes_with_each_character(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "b", "b")
@@ -61,7 +61,7 @@ class TestTyping:
             wanted = positions(app, Match(words="fin"))
             await sees(pilot, f"Timeline of the run: {fmt.counted(len(wanted), 'event')} that match")
 
-    async def test_what_matches_nothing_leaves_nothing_to_tell_of(self, book: Path, clock: Clock) -> None:
+    async def test_a_filter_without_matches_empties_the_inspector(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "3")
@@ -81,7 +81,7 @@ class TestTyping:
             ("100%", Match(words="100%")),
         ],
     )
-    async def test_types_and_signs(self, book: Path, clock: Clock, text: str, match: Match) -> None:
+    async def test_types_and_special_characters_match(self, book: Path, clock: Clock, text: str, match: Match) -> None:
         app = treetop(book, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "b", "b")
@@ -91,7 +91,7 @@ class TestTyping:
             if not wanted:
                 await sees(pilot, "no events")
 
-    async def test_a_type_that_there_is_not_is_said_to_be_none(self, book: Path, clock: Clock) -> None:
+    async def test_an_unknown_type_is_reported(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "b", "b")
@@ -101,7 +101,7 @@ class TestTyping:
             await sees(pilot, "Timeline of the run: 0 events that match", "no events")
             await until(pilot, lambda: "no such type" not in shown(app) and "Types are" not in shown(app))
 
-    async def test_a_type_of_an_agents_own_is_none_of_those(self, here: Path, clock: Clock) -> None:
+    async def test_an_additional_type_of_an_agent_is_known(self, here: Path, clock: Clock) -> None:
         with Writer(Path("treetop.db")) as writer:
             writer.append(Recorder().root("book").emit("brain_dumped", {"node_id": "book"}).entries)
         app = treetop(Path("treetop.db"), clock)
@@ -112,7 +112,7 @@ class TestTyping:
             await pilot.press("e", "d")
             await sees(pilot, "Timeline of the run: 1 event that matches")
 
-    async def test_keys_are_letters_while_one_types(self, book: Path, clock: Clock) -> None:
+    async def test_keys_are_text_while_the_prompt_is_open(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "b", "b")
@@ -122,7 +122,7 @@ class TestTyping:
             await pilot.press("home", "x")
             assert typed(app).value == "xq1[]{} L"
 
-    async def test_it_says_what_can_be_typed(self, book: Path, clock: Clock) -> None:
+    async def test_the_prompt_shows_examples(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "backslash")
@@ -130,7 +130,7 @@ class TestTyping:
 
 
 class TestKeeping:
-    """Enter keeps it, Escape lets go of it."""
+    """Enter keeps the filter, Escape clears it."""
 
     async def test_enter_goes_to_the_timeline_and_the_filter_stays(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)
@@ -146,13 +146,13 @@ class TestKeeping:
                 await pilot.press(key)
                 await until(pilot, lambda: position(app) == wanted[at])  # noqa: B023
 
-    async def test_enter_on_nothing_closes_it(self, book: Path, clock: Clock) -> None:
+    async def test_enter_on_an_empty_prompt_closes_it(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "backslash", "enter")
             await until(pilot, lambda: focused(app) == "timeline" and not typed(app).display)
 
-    async def test_escape_shows_all_again(self, book: Path, clock: Clock) -> None:
+    async def test_escape_clears_the_filter(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "b", "b")
@@ -163,7 +163,7 @@ class TestKeeping:
             await until(pilot, lambda: "that match" not in shown(app) and not typed(app).display)
             await until(pilot, lambda: focused(app) == "timeline")
 
-    async def test_an_event_that_was_found_is_inspected(self, book: Path, clock: Clock) -> None:
+    async def test_the_inspector_shows_a_matching_event(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "b", "b")
@@ -173,26 +173,26 @@ class TestKeeping:
 
 
 class TestScopes:
-    """It holds for whatever the timeline is of."""
+    """The filter applies to node, subtree and run, now and in the past."""
 
-    async def test_of_the_node_under_the_cursor(self, book: Path, clock: Clock) -> None:
+    async def test_a_filter_applies_to_the_selected_node(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot)
             await filtered(pilot, "type:llm")
-            await sees(pilot, "Timeline of this node: 2 events that match")
+            await sees(pilot, "Timeline of this task: 2 events that match")
             await pilot.press("enter", "2", "G")
             await until(pilot, lambda: selected(app) == "write")
-            await sees(pilot, "Timeline of this node: 4 events that match")
+            await sees(pilot, "Timeline of this task: 4 events that match")
 
-    async def test_of_all_beneath_it(self, book: Path, clock: Clock) -> None:
+    async def test_a_filter_applies_to_the_subtree(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "b")
             await filtered(pilot, "type:llm")
-            await sees(pilot, "this node and all beneath: 8 events that match")
+            await sees(pilot, "this task and all beneath: 8 events that match")
 
-    async def test_while_the_run_grows(self, path: Path, clock: Clock) -> None:
+    async def test_a_filter_applies_to_new_events(self, path: Path, clock: Clock) -> None:
         feed = Feed(path, LIVE, clock, 100)
         app = treetop(path, clock)
         match = Match(types=frozenset({"step_started", "step_finished"}))
@@ -208,7 +208,7 @@ class TestScopes:
             await sees(pilot, f"Timeline of the run: {fmt.counted(len(positions(app, match)), 'event')} that match")
         feed.close()
 
-    async def test_in_the_past_it_finds_what_there_was(self, book: Path, clock: Clock) -> None:
+    async def test_a_filter_in_the_past_finds_events_up_to_the_position(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "t")
@@ -222,12 +222,12 @@ class TestScopes:
             await pilot.press("end")
             await sees(pilot, f"Timeline of the run: {fmt.counted(len(there), 'event')} that match")
 
-    async def test_in_a_long_run_it_says_how_far_it_has_looked(
+    async def test_the_title_shows_the_progress_of_a_filter_in_a_long_run(
         self, here: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """And ends with all."""
-        monkeypatch.setattr("store.listing.STRETCH", 40)
-        monkeypatch.setattr("store.listing.LONG", 0.0)
+        monkeypatch.setattr("store.database.listing.SCAN_EVENTS", 40)
+        monkeypatch.setattr("store.database.listing.SCAN_PART_S", 0.0)
         made = Recorder().root("book")
         for number in range(400):
             made.status("book", "READY" if number % 2 else "DOING")

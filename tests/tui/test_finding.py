@@ -1,14 +1,16 @@
-"""Going to what one looks for: nodes at work, errors, and what is of the same kind; in the tree, or in time."""
+"""Keys that go to active nodes, errors and things of the same kind, in the tree or in time."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from store.writer import Writer
+from store.database.writer import Writer
 from tests.recorder import Recorder
 from tests.rest import rest
-from tests.tui.run_stage import found, opened, position, selected, timeline, tree
+from tests.tui.run_stage import opened, position, search_finished, selected, timeline, tree
 from tests.tui.stage import Clock, lines, sees, shown, treetop, until, watching
+from tui.models.selection import Selection
 
 
 def chapters() -> Recorder:
@@ -25,12 +27,12 @@ def chapters() -> Recorder:
 
 
 FAILED = (9, 11, 18)
-"""Positions of events that report an error: of `two`, of `deep`, and of `two` again."""
+"""Positions of the events that report an error: of `two`, `deep` and `two`."""
 
 
 @pytest.fixture
 def work(here: Path, clock: Clock) -> Path:
-    """A file with a run that is being worked on."""
+    """A file with a live run."""
     made = chapters()
     with Writer(Path("treetop.db")) as writer:
         writer.append(made.entries)
@@ -38,24 +40,24 @@ def work(here: Path, clock: Clock) -> Path:
     return Path("treetop.db")
 
 
-def test_the_errors_are_where_they_are_said_to_be() -> None:
+def test_the_positions_of_errors_are_correct() -> None:
     failed = [position for position, event in enumerate(chapters().events, 1) if event.facts.failed]
     assert failed == list(FAILED)
 
 
-async def test_that_no_node_has_an_error_is_said_and_why_the_run_ended(here: Path, clock: Clock) -> None:
+async def test_e_without_a_failed_node_reports_why_the_run_ended(here: Path, clock: Clock) -> None:
     with Writer(Path("treetop.db")) as writer:
         writer.append(Recorder().root("book").run_error("ValueError", "Cut [short] by hand").entries)
     app = treetop(Path("treetop.db"), clock)
     async with watching(app, 80, 24) as pilot:
         await opened(pilot)
-        await until(pilot, lambda: "ValueError: Cut [short]" in lines(app)[1])
+        await until(pilot, lambda: "ValueError: Cut [short]" in lines(app)[2])
         await pilot.press("e")
-        await until(pilot, lambda: "No node has an error; the run ended" in " ".join(shown(app).split()))
+        await until(pilot, lambda: "No task has an error; the run ended" in " ".join(shown(app).split()))
 
 
 class TestInTheTree:
-    """Keys go to the next one in the order of the tree, and round at its end."""
+    """Keys select the next target in the order of the tree, wrapping around."""
 
     @pytest.mark.parametrize(
         ("keys", "node_id"),
@@ -74,22 +76,21 @@ class TestInTheTree:
             ("}}}", "deep"),
             ("{", "three"),
             ("lll}", "b"),
-            ("lllj}", "x0"),
-            ("lllj}}", "x1"),
-            ("lllj}}}", "x2"),
-            ("lllj{", "x1"),
+            ("lllll}", "x0"),
+            ("lllll}}", "x2"),
+            ("lllll{", "x0"),
         ],
     )
-    async def test_goes_to(self, work: Path, clock: Clock, keys: str, node_id: str) -> None:
+    async def test_keys_select_a_node(self, work: Path, clock: Clock, keys: str, node_id: str) -> None:
         app = treetop(work, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot)
             for key in keys:
                 await pilot.press(key)
-                await found(app)
+                await search_finished(app)
             await until(pilot, lambda: selected(app) == node_id)
 
-    async def test_what_is_hidden_is_opened(self, work: Path, clock: Clock) -> None:
+    async def test_a_hidden_target_is_expanded(self, work: Path, clock: Clock) -> None:
         app = treetop(work, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "minus")
@@ -97,7 +98,7 @@ class TestInTheTree:
             await pilot.press("e")
             await until(pilot, lambda: selected(app) == "deep" and "n-deep" in shown(app))
 
-    async def test_within_a_focus_it_stays_there(self, work: Path, clock: Clock) -> None:
+    async def test_targets_stay_within_a_narrowed_view(self, work: Path, clock: Clock) -> None:
         app = treetop(work, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "j", "C", "e")
@@ -105,6 +106,32 @@ class TestInTheTree:
             await pilot.press("e", "E", "e")
             await sees(pilot, "narrowed to n-one")
             assert selected(app) == "deep"
+
+    async def test_late_steps_are_skipped_in_one_walk_through_the_tree(
+        self, here: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made, late = Recorder().root("book"), [f"n{number}" for number in range(300)]
+        for node_id in (*late, "bad"):
+            made.node("book", node_id).step_started(node_id)
+        for step, node_id in enumerate(late):
+            made.step_finished(node_id, "plan", "FINISH", step)
+        made.llm("bad", error="timeout")
+        assert [node.node_id for node in made.state.nodes.values() if node.errors or node.aborted] == ["bad"]
+        with Writer(Path("treetop.db")) as writer:
+            writer.append(made.entries)
+        walks: list[Selection] = []
+        in_order = Selection.in_order
+
+        def counted(self: Selection) -> Iterator[int]:
+            walks.append(self)
+            return in_order(self)
+
+        monkeypatch.setattr(Selection, "in_order", counted)
+        app = treetop(Path("treetop.db"), clock)
+        async with watching(app, 140, 40) as pilot:
+            await opened(pilot, "e")
+            await until(pilot, lambda: selected(app) == "bad")
+        assert len(walks) == 1
 
     async def test_a_step_that_was_only_late_is_no_error(self, here: Path, clock: Clock) -> None:
         made = Recorder().root("book").node("book", "late").node("book", "bad")
@@ -120,7 +147,7 @@ class TestInTheTree:
             await until(pilot, lambda: selected(app) == "bad")
 
     @pytest.mark.parametrize("key", ["a", "e", "E"])
-    async def test_where_there_is_none_nothing_happens(self, here: Path, clock: Clock, key: str) -> None:
+    async def test_a_key_without_a_target_keeps_the_selection(self, here: Path, clock: Clock, key: str) -> None:
         with Writer(Path("treetop.db")) as writer:
             writer.append(Recorder().root("book").node("book", "one").entries)
         app = treetop(Path("treetop.db"), clock)
@@ -129,20 +156,20 @@ class TestInTheTree:
             assert selected(app) == "one"
 
     @pytest.mark.parametrize("key", ["a", "e", "E", "{", "}"])
-    async def test_in_a_run_without_nodes_no_key_does_harm(self, here: Path, clock: Clock, key: str) -> None:
+    async def test_keys_in_a_run_without_nodes_have_no_effect(self, here: Path, clock: Clock, key: str) -> None:
         with Writer(Path("treetop.db")) as writer:
             writer.append(Recorder().run_started().entries)
         app = treetop(Path("treetop.db"), clock)
         async with watching(app, 140, 40) as pilot:
             await sees(pilot, "1 run")
             await pilot.press("enter")
-            await sees(pilot, "no node was heard of yet")
+            await sees(pilot, "no tasks yet")
             await pilot.press(key, "3", key)
             assert selected(app) is None
 
 
 class TestInTheTimeline:
-    """There, keys go through the events that are listed."""
+    """In the timeline, keys go through the listed events."""
 
     @pytest.mark.parametrize(
         ("keys", "at"),
@@ -160,7 +187,7 @@ class TestInTheTimeline:
             ("G{", 21),
         ],
     )
-    async def test_of_the_run_goes_to(self, work: Path, clock: Clock, keys: str, at: int) -> None:
+    async def test_keys_go_through_the_events_of_the_run(self, work: Path, clock: Clock, keys: str, at: int) -> None:
         app = treetop(work, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "b", "b", "3")
@@ -168,7 +195,7 @@ class TestInTheTimeline:
             for key in keys:
                 await until(pilot, lambda: timeline(app).selected is not None)
                 await pilot.press(key)
-                await found(app)
+                await search_finished(app)
             await until(pilot, lambda: timeline(app).cursor == at - 1)
 
     @pytest.mark.parametrize(
@@ -183,24 +210,24 @@ class TestInTheTimeline:
             ("b", "GEEE", FAILED[:1]),
         ],
     )
-    async def test_of_a_node_goes_to(
+    async def test_keys_go_through_the_events_of_a_node(
         self, work: Path, clock: Clock, scope: str, keys: str, positions: tuple[int, ...]
     ) -> None:
-        """Of `two`, to which E leads, and of all beneath it."""
+        """The node is `two`, which E selects, or its subtree."""
         app = treetop(work, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "E")
             await rest(pilot)
             await pilot.press(*scope, "3")
             await rest(pilot)
-            await sees(pilot, "Timeline of this node")
+            await sees(pilot, "Timeline of this task")
             for key in keys:
                 await until(pilot, lambda: timeline(app).selected is not None)
                 await pilot.press(key)
-                await found(app)
+                await search_finished(app)
             await until(pilot, lambda: position(app) in positions)
 
-    async def test_the_tree_stays_where_it_is(self, work: Path, clock: Clock) -> None:
+    async def test_keys_in_the_timeline_keep_the_selected_node(self, work: Path, clock: Clock) -> None:
         app = treetop(work, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "b", "b", "3")

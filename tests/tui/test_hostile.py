@@ -1,4 +1,4 @@
-"""Text from agents is written by models, tools and web pages. Whatever it holds, it is only shown."""
+"""Texts of models, tools and web pages are displayed as plain text, whatever they contain."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 from textual.filter import LineFilter
 
-from store.cursor import Entry, Gap
+from store.database.lease import Lease
+from store.database.writer import Writer
 from store.errors import StoreError
-from store.events import StreamId
-from store.lease import Lease
-from store.writer import Writer
+from store.model.entry import Entry, Gap, StreamId
 from tests.recorder import Recorder, entry_of
 from tests.tui.stage import STREAM, URL, Clock, Hands, faults, sees, shown, until, watching
 from tui.app import Treetop
@@ -39,11 +38,11 @@ EVIL = {
 }
 
 KEPT = ("timestamp", "event_type", "timestamp_utc")
-"""What would be another event, or none, if it were worse."""
+"""Texts that decide the type of an event, and stay unchanged."""
 
 
 def hostile(evil: str) -> list[Entry]:
-    """A run with an event of every type, in which every text that an agent may write is this one."""
+    """A run with an event of every type, in which every text of an agent is `text`."""
     made = Recorder(run_id="r").run_started().root("root").step_started("root")
     task = {"id": "1", "task_type": "write", "goal": "g", "dependency": ["1", "2"], "length": "l"}
     made.emit("plan_received", {"node_id": "root", "raw_plan": [task | {"sub_tasks": [task, "t"]}, {"goal": ["g"]}]})
@@ -61,7 +60,7 @@ def hostile(evil: str) -> list[Entry]:
 
 
 def rewritten(body: bytes, evil: str, at: int) -> Entry:
-    """The same event, every text in it made worse; ids stay different from each other."""
+    """The same event with hostile texts. Ids stay different from each other."""
 
     def worse(value: Any, name: str) -> Any:
         if isinstance(value, dict):
@@ -77,8 +76,8 @@ def rewritten(body: bytes, evil: str, at: int) -> Entry:
     return entry_of(json.dumps(worse(event, "")).encode(), StreamId(1_745_341_200_000 + at, 0))
 
 
-class WithoutNet(Treetop):
-    """The application without the filter that takes away what was forgotten."""
+class WithoutFilter(Treetop):
+    """The application without the filter for control characters."""
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [line_filter for line_filter in super().get_line_filters() if not isinstance(line_filter, ControlFilter)]
@@ -91,7 +90,7 @@ def evil(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def file(here: Path, evil: str) -> Path:
-    """A file in which all that agents write is evil: a run, and what is said about the stream."""
+    """A file in which all texts of agents are hostile: a run, a rejected entry and a gap."""
     with Writer(Path("treetop.db")) as writer:
         key = writer.stream(STREAM)
         before = writer.cursor(key)
@@ -107,26 +106,26 @@ def file(here: Path, evil: str) -> Path:
 
 def app_on(path: Path, name: str = STREAM) -> Treetop:
     clock = Clock(1_745_341_230.0)
-    app = WithoutNet(path, URL, name, ingest=False, clock=clock)
+    app = WithoutFilter(path, URL, name, ingest=False, clock=clock)
     app.animation_level = "none"
     return app
 
 
 async def harmless(pilot: Hands) -> None:
-    """Nothing on the screen is more than text, and none of it is out of its place."""
+    """The screen shows only text, and all of it in its place."""
     await pilot.settle()
     assert faults(pilot.app) == []
 
 
 def walks() -> Iterator[tuple[str, ...]]:
-    """Keys that lead to all there is to see of a run."""
+    """Keys that lead to every view of a run."""
     yield from ((), ("G",), ("g", "minus"), ("equals_sign",), ("j", "C"), ("question_mark",), ("q", "u", "P"))
     yield ("e",)
     yield ("a",)
     yield ("b", "b", "3", "g")
 
 
-async def test_no_screen_shows_more_than_text(file: Path, evil: str) -> None:
+async def test_every_screen_shows_only_text(file: Path, evil: str) -> None:
     app, size = app_on(file), (80, 24) if "\x1b" in evil else (120, 30)
     with Lease(file):
         async with watching(app, *size) as pilot:
@@ -148,13 +147,13 @@ async def test_no_screen_shows_more_than_text(file: Path, evil: str) -> None:
                 await harmless(pilot)
 
 
-TALL = 140, 60
-"""A terminal on which all is seen that an inspector says of ordinary things."""
+TALL_TERMINAL = 140, 60
+"""Width and height of a terminal that shows the whole inspector of an ordinary subject."""
 
 
-async def test_no_event_is_more_than_text_in_the_inspector(file: Path) -> None:
+async def test_the_inspector_shows_every_event_as_text(file: Path) -> None:
     app = app_on(file)
-    async with watching(app, *TALL) as pilot:
+    async with watching(app, *TALL_TERMINAL) as pilot:
         await until(pilot, lambda: app.screen.query_one(RunList).count)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.query_one(NodeTree).count)
@@ -173,9 +172,9 @@ async def test_no_event_is_more_than_text_in_the_inspector(file: Path) -> None:
                 await pilot.press("j")
 
 
-async def test_no_node_is_more_than_text_in_the_inspector(file: Path) -> None:
+async def test_the_inspector_shows_every_task_as_text(file: Path) -> None:
     app = app_on(file)
-    async with watching(app, *TALL) as pilot:
+    async with watching(app, *TALL_TERMINAL) as pilot:
         await until(pilot, lambda: app.screen.query_one(RunList).count)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.query_one(NodeTree).count)
@@ -188,19 +187,19 @@ async def test_no_node_is_more_than_text_in_the_inspector(file: Path) -> None:
 
 
 async def inspected(pilot: Hands, subject: object) -> None:
-    """Wait until the inspector says all that is known about this."""
+    """Wait until the inspector shows everything about its subject."""
     app, inspector = pilot.app, pilot.app.screen.query_one(TextPane)
 
     def done() -> bool:
         busy = any(worker.group == "inspect" and not worker.is_finished for worker in app.workers)
-        return inspector._subject == subject and not busy
+        return inspector.shown.subject == subject and not busy
 
     await until(pilot, done)
 
 
-async def test_what_pops_up_is_only_text(file: Path, evil: str) -> None:
+async def test_notifications_and_dialogs_show_only_text(file: Path, evil: str) -> None:
     app = app_on(file)
-    async with watching(app, *TALL) as pilot:
+    async with watching(app, *TALL_TERMINAL) as pilot:
         await until(pilot, lambda: app.screen.query_one(RunList).count)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.query_one(NodeTree).count)
@@ -218,19 +217,19 @@ async def test_what_pops_up_is_only_text(file: Path, evil: str) -> None:
         await harmless(pilot)
 
 
-async def test_a_hostile_error_is_only_text(file: Path, evil: str) -> None:
-    """What goes wrong may quote what agents wrote."""
+async def test_an_error_message_shows_only_text(file: Path, evil: str) -> None:
+    """Error messages can quote texts of agents."""
     app = app_on(file, name=f"stream{evil}")
     async with watching(app, 120, 40) as pilot:
         await until(pilot, lambda: app.screen.query_one(RunList).count)
-        app._troubled(f"disk full{evil}")
+        app._feed._set_trouble(f"disk full{evil}")
         await app._open_named(_Refusing(evil), evil[:1_000])  # type: ignore[arg-type]
         await until(pilot, lambda: "there is no run" in shown(app))
         await harmless(pilot)
 
 
 class _Refusing:
-    """A reader that knows no run, and says so in the words of the one who asked."""
+    """A reader without runs. Its error quotes the requested name."""
 
     def __init__(self, evil: str) -> None:
         self._evil = evil
@@ -239,7 +238,7 @@ class _Refusing:
         raise StoreError(f"there is no run {name}{self._evil}")
 
 
-async def test_what_is_typed_is_only_text(file: Path, evil: str) -> None:
+async def test_typed_text_is_shown_as_text(file: Path, evil: str) -> None:
     app = app_on(file)
     async with watching(app, 120, 40) as pilot:
         await until(pilot, lambda: app.screen.query_one(RunList).count)
@@ -247,11 +246,11 @@ async def test_what_is_typed_is_only_text(file: Path, evil: str) -> None:
         await harmless(pilot)
 
 
-async def test_behind_all_that_there_is_a_net(here: Path) -> None:
-    """Should cleaning be forgotten in some place, controls are taken out of every line before the terminal gets it."""
+async def test_the_filter_deletes_controls_that_were_not_cleaned(here: Path) -> None:
+    """The filter takes effect where a text was not cleaned before it was drawn."""
     with Writer(Path("treetop.db")) as writer:
         writer.append(hostile(EVIL["controls"]))
-    app = Treetop(Path("treetop.db"), URL, STREAM, ingest=False, clock=Clock(1_745_341_230.0))
+    app = Treetop(Path("treetop.db"), URL, [STREAM], ingest=False, clock=Clock(1_745_341_230.0))
     async with watching(app, 120, 40) as pilot:
         await until(pilot, lambda: app.screen.query_one(RunList).count)
         app.notify("\x1b]2;owned\x07 \u202e", title="\x1b[2J", markup=False)

@@ -1,23 +1,27 @@
-"""The tree of a run: walking it, folding it, and not being disturbed while it grows."""
+"""The tree of a run: moving in it, expanding and collapsing it, and how it grows."""
+
+from collections.abc import Sequence
 
 import pytest
 from rich.cells import cell_len
 from textual.message import Message
 
-from store import events as ev
-from store.events import Event
-from store.fold import fold
-from store.record import Stored
-from store.state import Node, RunState, empty
+from store.model import event_type as ev
+from store.model.event import Event
+from store.model.fold import fold
+from store.model.record import Stored
+from store.model.state import Node, RunState, empty
 from tests.recorder import Recorder
-from tests.tui.stage import Alone, Clock, line_with, lines, rows_of, shown, until, watching
+from tests.tui.stage import Clock, WidgetApp, line_with, lines, rows_of, shown, until, watching
+from tui.models.selection import Selection
+from tui.models.snapshot import Highlight, TreeNodes
 from tui.theme import Glyphs
-from tui.widgets.node_tree import Lit, NodeTree
+from tui.widgets.node_tree import NodeTree
 from tui.widgets.rows import Rows
 
 
 def book() -> Recorder:
-    """A book of three chapters: the first has two parts, the second went wrong, the third is being written."""
+    """A book of three chapters: the first has two parts, the second failed, the third is at work."""
     made = Recorder().root("book", "Write a book")
     for outer, node_id in (("book", "one"), ("book", "two"), ("book", "three"), ("one", "a"), ("one", "b"), ("a", "deep")):
         made.node(outer, node_id, f"Write {node_id}", nid=f"n-{node_id}")
@@ -25,32 +29,43 @@ def book() -> Recorder:
     return made.status("three", "READY").step_started("three", "Write three")
 
 
-class Forest(Alone):
-    """A tree of nodes, alone, which is given the nodes that it asks for."""
+class TreeApp(WidgetApp):
+    """An app with a tree, which receives the nodes that it needs."""
 
-    def __init__(self, state: RunState, glyphs: Glyphs | None = None, nodes: NodeTree | None = None) -> None:
-        self.nodes = nodes or NodeTree(glyphs or Glyphs(), id="tree")
+    def __init__(self, state: RunState, glyphs: Glyphs | None = None, nodes: type[NodeTree] = NodeTree) -> None:
+        self.selection = Selection()
+        self.nodes = nodes(glyphs or Glyphs(), self.selection, id="tree")
         self.state = state
-        self.lit: Lit | None = None
+        self.highlight: Highlight | None = None
         super().__init__(self.nodes)
 
     def on_mount(self) -> None:
         super().on_mount()
         self.call_after_refresh(self.load)
 
-    def hear(self, message: Message) -> None:
-        super().hear(message)
+    def receive(self, message: Message) -> None:
+        super().receive(message)
         if isinstance(message, NodeTree.Needed):
             self.supply()
 
     def load(self) -> None:
-        """Show the run from its beginning, as a screen does."""
-        self.nodes.load([self.number(node.outer) for node in self.state.nodes.values()])
-        self.nodes.place([], [], len(self.state.nodes))
+        """Show the run from its beginning, as the screen does."""
+        self.selection.load([self.number(node.outer) for node in self.state.nodes.values()])
+        self.place([], [], len(self.state.nodes))
         self.supply()
 
-    def become(self, state: RunState) -> None:
-        """The run went on."""
+    def place(self, parents: Sequence[int], moves: Sequence[tuple[int, int]], horizon: int) -> None:
+        """Change the shape of the tree, as the screen does."""
+        self.selection.place(parents, moves, horizon)
+        self.nodes.settle()
+
+    def select(self, node_id: str) -> None:
+        """Select a node, as the screen does with the result of a search."""
+        self.selection.select(self.number(node_id))
+        self.nodes.show_selected()
+
+    def proceed_to(self, state: RunState) -> None:
+        """Show a later state of the run."""
         old, self.state = self.state, state
         known = len(old.nodes)
         parents = [self.number(node.outer) for node in list(state.nodes.values())[known:]]
@@ -59,26 +74,26 @@ class Forest(Alone):
             for node_id, node in old.nodes.items()
             if state.nodes[node_id].outer != node.outer
         ]
-        self.nodes.place(parents, moves, len(state.nodes))
+        self.place(parents, moves, len(state.nodes))
         self.supply()
 
     def supply(self) -> None:
-        """Give the tree what it wants."""
+        """Give the tree the nodes that it wants."""
         known = list(self.state.nodes.values())
-        self.nodes.supply({number: known[number] for number in self.nodes.wanted()}, Clock().now, self.lit)
+        self.nodes.shown = TreeNodes({number: known[number] for number in self.nodes.wanted()}, Clock().now, self.highlight)
 
     def number(self, node_id: str | None) -> int:
-        """The number of a node, in the order of birth; -1 for none."""
+        """The number of a node in the order of creation; -1 for none."""
         return -1 if node_id is None else list(self.state.nodes).index(node_id)
 
     @property
     def selected(self) -> str | None:
-        """The id of the node under the cursor."""
+        """The id of the selected node."""
         return None if self.nodes.selected is None else list(self.state.nodes)[self.nodes.selected]
 
     @property
     def order(self) -> list[str]:
-        """The ids of the nodes on the screen, from the top."""
+        """The ids of the nodes in the rows of the tree, from the top."""
         known = sorted(self.state.nodes, key=len, reverse=True)
         found = []
         for line in rows_of(self.nodes):
@@ -91,65 +106,58 @@ ALL = ["book", "one", "a", "deep", "b", "two", "three"]
 
 
 class TestLooking:
-    """Each node is a line inside the node whose plan created it."""
+    """Each node is a row beneath its parent."""
 
-    async def test_nodes_stand_beneath_the_node_around_them(self) -> None:
-        app = Forest(book().state)
+    async def test_nodes_are_drawn_beneath_their_parents(self) -> None:
+        app = TreeApp(book().state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: app.order == ALL)
 
-    async def test_a_node_at_work_says_what_it_does(self) -> None:
-        app = Forest(book().state)
+    async def test_an_active_node_shows_its_activity(self) -> None:
+        app = TreeApp(book().state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: "planning" in line_with(app, "n-three"))
 
-    async def test_a_node_with_errors_counts_them(self) -> None:
-        app = Forest(book().state)
+    async def test_a_node_with_errors_shows_their_number(self) -> None:
+        app = TreeApp(book().state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: "×1" in line_with(app, "n-two"))
 
-    async def test_a_node_that_nobody_announced_says_so(self) -> None:
-        app = Forest(Recorder().root("book").step_started("ghost", "").state)
+    async def test_a_node_that_was_not_announced_is_marked(self) -> None:
+        app = TreeApp(Recorder().root("book").step_started("ghost", "").state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: "(not announced yet) ghost" in shown(app))
 
-    async def test_an_atom_is_called_by_what_it_does(self) -> None:
-        made = Recorder().root("book", "Write a book")
-        payload = {"node_id": "x", "node_nid": "0", "node_type": "EXECUTE_NODE", "task_goal": "Do", "outer_node_id": "book"}
-        app = Forest(made.emit("node_created", payload | {"layer": 1}).state)
-        async with watching(app, 80, 20) as pilot:
-            await until(pilot, lambda: "execute Do" in shown(app))
-
-    async def test_several_roots_stand_one_after_the_other(self) -> None:
-        app = Forest(Recorder().root("first", "Write a book").root("second", "Read a paper").state)
+    async def test_roots_are_listed_one_after_the_other(self) -> None:
+        app = TreeApp(Recorder().root("first", "Write a book").root("second", "Read a paper").state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: "Read a paper" in lines(app)[1])
 
-    async def test_a_run_without_nodes_says_so(self) -> None:
-        app = Forest(Recorder().run_started().state)
+    async def test_a_run_without_nodes_shows_a_hint(self) -> None:
+        app = TreeApp(Recorder().run_started().state)
         async with watching(app, 80, 20) as pilot:
-            await until(pilot, lambda: "no node was heard of yet" in shown(app))
+            await until(pilot, lambda: "no tasks yet" in shown(app))
 
     @pytest.mark.parametrize("glyphs", [Glyphs(), Glyphs(ascii_only=True)], ids=["unicode", "ascii"])
     @pytest.mark.parametrize("width", [1, 5, 12, 30, 57, 58, 80, 200])
-    async def test_lines_are_as_wide_as_the_pane(self, width: int, glyphs: Glyphs) -> None:
-        app = Forest(book().state, glyphs)
+    async def test_every_line_is_as_wide_as_the_pane(self, width: int, glyphs: Glyphs) -> None:
+        app = TreeApp(book().state, glyphs)
         async with watching(app, width, 20) as pilot:
             await pilot.press("minus", "j")
             assert {cell_len(line) for line in lines(app)} == {width}
 
-    async def test_a_chain_of_a_thousand_nodes_can_be_read(self) -> None:
+    async def test_a_chain_of_a_thousand_nodes_is_readable(self) -> None:
         made = Recorder().root("n0", "Write a book")
         for number in range(1, 1_000):
             made.node(f"n{number - 1}", f"n{number}", f"Level {number}.")
-        app = Forest(made.state)
+        app = TreeApp(made.state)
         async with watching(app, 80, 20) as pilot:
             await pilot.press("G")
             await until(pilot, lambda: "Level 999." in shown(app))
 
 
-class TestWalking:
-    """Keys go where the tree goes."""
+class TestMoving:
+    """Keys move the selection in the tree."""
 
     @pytest.mark.parametrize(
         ("keys", "node_id"),
@@ -168,37 +176,36 @@ class TestWalking:
             (["G", "h"], "book"),
         ],
     )
-    async def test_from_the_root(self, keys: list[str], node_id: str) -> None:
-        app = Forest(book().state)
+    async def test_keys_from_the_root_select_the_expected_node(self, keys: list[str], node_id: str) -> None:
+        app = TreeApp(book().state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: app.order == ALL)
             await pilot.press(*keys)
             assert app.selected == node_id
 
-    async def test_to_a_node_that_is_hidden_the_tree_opens(self) -> None:
-        app = Forest(book().state)
+    async def test_selecting_a_hidden_node_expands_its_ancestors(self) -> None:
+        app = TreeApp(book().state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: app.order == ALL)
             await pilot.press("minus")
             await until(pilot, lambda: app.order == ["book"])
-            app.nodes.select(app.number("deep"))
+            app.select("deep")
             await until(pilot, lambda: app.selected == "deep" and "deep" in app.order)
 
-    async def test_the_screen_hears_of_each_move(self) -> None:
-        app = Forest(book().state)
+    async def test_each_move_of_the_user_is_reported(self) -> None:
+        app = TreeApp(book().state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: app.order == ALL)
             await pilot.press("j", "J", "h")
-            app.nodes.select(app.number("deep"))
-            await until(pilot, lambda: len(app.heard(Rows.Moved)) == 4)
+            await until(pilot, lambda: len(app.received(Rows.Moved)) == 3)
 
-    async def test_but_not_of_those_that_it_makes_itself(self) -> None:
-        app = Forest(book().state)
+    async def test_moves_by_the_screen_are_not_reported(self) -> None:
+        app = TreeApp(book().state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: app.order == ALL)
-            app.nodes.select(app.number("deep"), by_user=False)
+            app.select("deep")
             await until(pilot, lambda: app.nodes.cursor == 3)
-            assert app.heard(Rows.Moved) == []
+            assert app.received(Rows.Moved) == []
 
     @pytest.mark.parametrize(
         ("node_id", "step", "others"),
@@ -209,26 +216,26 @@ class TestWalking:
             ("deep", -1, ["a", "one", "book", "three", "two", "b", "deep"]),
         ],
     )
-    async def test_what_follows_is_in_the_order_of_the_tree(self, node_id: str, step: int, others: list[str]) -> None:
-        """Also what is hidden."""
-        app = Forest(book().state)
+    async def test_following_nodes_come_in_the_order_of_the_tree(self, node_id: str, step: int, others: list[str]) -> None:
+        """Hidden nodes are included."""
+        app = TreeApp(book().state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: app.order == ALL)
-            app.nodes.select(app.number(node_id))
+            app.select(node_id)
             app.nodes.action_collapse_all()
-            app.nodes.select(app.number(node_id))
-            assert [list(app.state.nodes)[number] for number in app.nodes.following(step)] == others
+            app.select(node_id)
+            assert [list(app.state.nodes)[number] for number in app.selection.following(step)] == others
 
     @pytest.mark.parametrize("key", ["l", "h", "space", "minus", "equals_sign", "O", "p", "P", "J", "K", "C", "u"])
-    async def test_without_nodes_no_key_does_harm(self, key: str) -> None:
-        app = Forest(Recorder().run_started().state)
+    async def test_keys_have_no_effect_without_nodes(self, key: str) -> None:
+        app = TreeApp(Recorder().run_started().state)
         async with watching(app, 80, 20) as pilot:
             await pilot.press(key, "j", key)
             assert app.nodes.selected is None
 
 
-class TestFolding:
-    """What is not of interest can be put away."""
+class TestCollapsing:
+    """Parts of the tree can be hidden."""
 
     @pytest.mark.parametrize(
         ("keys", "order"),
@@ -248,77 +255,77 @@ class TestFolding:
             (["j", "C", "minus"], ["one", "a", "b"]),
         ],
     )
-    async def test_leaves_these(self, keys: list[str], order: list[str]) -> None:
-        app = Forest(book().state)
+    async def test_keys_leave_the_expected_rows(self, keys: list[str], order: list[str]) -> None:
+        app = TreeApp(book().state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: app.order == ALL)
             await pilot.press(*keys)
             await until(pilot, lambda: app.order == order)
 
-    async def test_how_much_is_hidden_is_said(self) -> None:
-        app = Forest(book().state)
+    async def test_a_collapsed_node_shows_the_number_of_hidden_nodes(self) -> None:
+        app = TreeApp(book().state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: app.order == ALL)
             await pilot.press("j", "h")
             await until(pilot, lambda: "+3" in line_with(app, "n-one"))
 
-    async def test_the_selection_goes_to_the_node_that_hides_it(self) -> None:
-        app = Forest(book().state)
+    async def test_the_node_that_hides_the_selected_node_is_selected(self) -> None:
+        app = TreeApp(book().state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: app.order == ALL)
             await pilot.press("l", "l", "l", "minus")
             assert app.selected == "book"
 
-    async def test_a_focus_does_not_let_the_parent_be_reached(self) -> None:
-        app = Forest(book().state)
+    async def test_the_parent_of_the_focus_cannot_be_reached(self) -> None:
+        app = TreeApp(book().state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: app.order == ALL)
             await pilot.press("j", "C", "p", "h", "h", "P")
             assert (app.selected, app.nodes.narrowed) == ("one", ", narrowed to n-one (u widens)")
 
-    async def test_what_follows_stays_within_the_focus(self) -> None:
-        app = Forest(book().state)
+    async def test_following_nodes_stay_within_the_focus(self) -> None:
+        app = TreeApp(book().state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: app.order == ALL)
             await pilot.press("j", "C")
-            found = [list(app.state.nodes)[number] for number in app.nodes.following(1)]
+            found = [list(app.state.nodes)[number] for number in app.selection.following(1)]
             assert found == ["a", "deep", "b", "one"]
 
-    async def test_a_node_outside_the_focus_is_gone_to_by_widening_it(self) -> None:
-        app = Forest(book().state)
+    async def test_selecting_a_node_outside_the_focus_widens_the_view(self) -> None:
+        app = TreeApp(book().state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: app.order == ALL)
             await pilot.press("j", "C")
-            app.nodes.select(app.number("two"))
+            app.select("two")
             await until(pilot, lambda: app.order == ALL and app.selected == "two")
             assert app.nodes.narrowed == ""
 
 
 class TestGrowing:
-    """Nodes come and change while somebody reads: the reader is not moved."""
+    """Nodes that appear or change do not move what the reader looks at."""
 
     async def test_new_nodes_appear(self) -> None:
         made = book()
-        app = Forest(made.state)
+        app = TreeApp(made.state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: app.order == ALL)
-            app.become(made.node("two", "new", "Write new", nid="n-new").state)
+            app.proceed_to(made.node("two", "new", "Write new", nid="n-new").state)
             await until(pilot, lambda: app.order == ["book", "one", "a", "deep", "b", "two", "new", "three"])
 
     async def test_the_selection_stays_on_its_node(self) -> None:
         made = book()
-        app = Forest(made.state)
+        app = TreeApp(made.state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: app.order == ALL)
             await pilot.press("G")
-            app.become(made.node("one", "new").state)
+            app.proceed_to(made.node("one", "new").state)
             assert app.selected == "three"
 
-    async def test_what_stands_on_the_screen_stays_where_it_is(self) -> None:
+    async def test_visible_rows_stay_on_their_lines(self) -> None:
         made = Recorder().root("book", "Write a book")
         for number in range(60):
             made.node("book", f"c{number}", f"Chapter {number}.", nid=f"n-c{number}")
-        app = Forest(made.state)
+        app = TreeApp(made.state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: "Chapter 3." in shown(app))
             await pilot.press("pagedown", "pagedown", "k", "k", "k")
@@ -326,38 +333,38 @@ class TestGrowing:
             before = rows_of(app.nodes)
             for number in range(30):
                 made.node("c1", f"new{number}", "Before", layer=2)
-            app.become(made.state)
+            app.proceed_to(made.state)
             await until(pilot, lambda: app.nodes.cursor > 60)
             await until(pilot, lambda: rows_of(app.nodes) == before)
 
-    async def test_a_wheel_turned_away_from_the_cursor_is_not_turned_back(self) -> None:
+    async def test_scrolling_away_from_the_cursor_is_kept(self) -> None:
         made = Recorder().root("book", "Write a book")
         for number in range(60):
             made.node("book", f"c{number}", f"Chapter {number}.", nid=f"n-c{number}")
-        app = Forest(made.state)
+        app = TreeApp(made.state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: "Chapter 3." in shown(app))
             app.nodes.scroll_to(y=30, animate=False)
             await until(pilot, lambda: "Chapter 40." in shown(app))
             before = rows_of(app.nodes)
-            app.become(made.status("c59", "READY").state)
-            app.become(made.node("c59", "last", layer=2).state)
+            app.proceed_to(made.status("c59", "READY").state)
+            app.proceed_to(made.node("c59", "last", layer=2).state)
             await pilot.pause()
             await pilot.pause()
             assert rows_of(app.nodes) == before
 
-    async def test_a_node_that_was_only_mentioned_takes_its_place_when_it_is_announced(self) -> None:
+    async def test_a_mentioned_node_moves_to_its_parent_when_it_is_announced(self) -> None:
         made = Recorder().root("book", "Write a book").step_started("ghost", "Write ghost")
-        app = Forest(made.state)
+        app = TreeApp(made.state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: "Write ghost" in shown(app))
-            app.become(made.node("book", "ghost", "Write ghost", nid="n-ghost").state)
+            app.proceed_to(made.node("book", "ghost", "Write ghost", nid="n-ghost").state)
             await until(pilot, lambda: "└─" in line_with(app, "Write ghost"))
 
-    async def test_read_anew_it_begins_at_the_beginning(self) -> None:
-        """Numbers mean other nodes then: it is for who reads it to say where to go."""
+    async def test_a_reloaded_tree_starts_at_its_top(self) -> None:
+        """After a reload, numbers mean other nodes: the screen decides which one is selected."""
         made = book()
-        app = Forest(made.state)
+        app = TreeApp(made.state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: app.order == ALL)
             await pilot.press("G", "minus")
@@ -366,105 +373,105 @@ class TestGrowing:
 
 
 class TestThePast:
-    """Nodes that are not born yet are not there."""
+    """Nodes beyond the horizon are not shown."""
 
-    def go(self, app: Forest, made: Recorder, events: int) -> None:
-        """As it was after so many events."""
+    def seek(self, app: TreeApp, made: Recorder, events: int) -> None:
+        """Show the run after so many events."""
         then = fold(empty("run"), made.events[:events])
-        app.nodes.place([], [], len(then.nodes))
+        app.place([], [], len(then.nodes))
         known = list(then.nodes.values())
-        app.nodes.supply({number: known[number] for number in app.nodes.wanted()}, Clock().now)
+        app.nodes.shown = TreeNodes({number: known[number] for number in app.nodes.wanted()}, Clock().now)
 
-    async def test_it_has_the_nodes_that_there_were(self) -> None:
+    async def test_the_past_has_the_nodes_that_existed(self) -> None:
         made = book()
-        app = Forest(made.state)
+        app = TreeApp(made.state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: app.order == ALL)
-            self.go(app, made, 3)
+            self.seek(app, made, 3)
             await until(pilot, lambda: app.order == ["book", "one", "two"])
-            self.go(app, made, 6)
+            self.seek(app, made, 6)
             await until(pilot, lambda: app.order == ["book", "one", "a", "b", "two", "three"])
 
-    async def test_the_cursor_goes_to_what_a_node_will_be_in(self) -> None:
+    async def test_the_cursor_moves_to_the_nearest_existing_ancestor(self) -> None:
         made = book()
-        app = Forest(made.state)
+        app = TreeApp(made.state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: app.order == ALL)
             await pilot.press("l", "l", "l")
             assert app.selected == "deep"
-            self.go(app, made, 6)
+            self.seek(app, made, 6)
             await until(pilot, lambda: app.selected == "a")
-            self.go(app, made, 3)
+            self.seek(app, made, 3)
             await until(pilot, lambda: app.selected == "one")
 
-    async def test_beneath_a_node_is_also_what_is_not_born_yet(self) -> None:
-        """So that who lists events of a subtree need not list them anew as time goes on."""
+    async def test_nodes_beneath_a_node_include_those_beyond_the_horizon(self) -> None:
+        """So the events of a subtree need not be listed again as time proceeds."""
         made = book()
-        app = Forest(made.state)
+        app = TreeApp(made.state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: app.order == ALL)
-            self.go(app, made, 3)
+            self.seek(app, made, 3)
             await until(pilot, lambda: app.order == ["book", "one", "two"])
-            found = app.nodes.beneath(app.number("one"))
+            found = app.selection.beneath(app.number("one"))
             assert [list(made.state.nodes)[number] for number in found] == ["one", "a", "b", "deep"]
 
-    async def test_before_the_first_node_there_is_none(self) -> None:
+    async def test_before_the_first_node_the_tree_is_empty(self) -> None:
         made = book()
-        app = Forest(made.state)
+        app = TreeApp(made.state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: app.order == ALL)
-            self.go(app, made, 0)
-            await until(pilot, lambda: "no node was heard of yet" in shown(app))
+            self.seek(app, made, 0)
+            await until(pilot, lambda: "no tasks yet" in shown(app))
             await pilot.press("j", "l", "p", "C", "minus", "equals_sign", "u")
             assert app.nodes.selected is None
             app.load()
             await until(pilot, lambda: (app.order, app.selected) == (ALL, "book"))
 
-    async def test_what_the_event_there_was_about_is_lit(self) -> None:
-        app = Forest(book().state)
+    async def test_the_node_of_the_event_at_the_position_is_highlighted(self) -> None:
+        app = TreeApp(book().state)
         facts = ev.NodeStatusChanged(node_id="two", new_status="READY")
         event = Event("e", facts.type, 0.0, "run", facts)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: app.order == ALL)
-            app.lit = Lit(app.number("two"), Stored(1, 1, event, False, "NOT_READY", "READY"))
+            app.highlight = Highlight(app.number("two"), Stored(1, 1, event, False, "NOT_READY", "READY"))
             app.supply()
-            await until(pilot, lambda: "NOT_READY → READY" in line_with(app, "n-two"))
-            app.lit = Lit(app.number("three"), Stored(1, 1, event, False, None, None))
+            await until(pilot, lambda: "→ READY" in line_with(app, "n-two"))
+            app.highlight = Highlight(app.number("three"), Stored(1, 1, event, False, None, None))
             app.supply()
             await until(pilot, lambda: "→" not in shown(app) and "status" in line_with(app, "n-three"))
 
 
-class TestMoving:
-    """A node may turn out to be elsewhere than it was thought to be."""
+class TestReparenting:
+    """A node can get another parent."""
 
-    async def test_it_goes_there_with_all_that_is_in_it(self) -> None:
+    async def test_a_node_moves_with_everything_beneath_it(self) -> None:
         made = Recorder().root("book", "Write a book").node("book", "one", "Write one", nid="n-one")
         made.node("late", "deep", "Write deep", nid="n-deep")
-        app = Forest(made.state)
+        app = TreeApp(made.state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: "n-deep" in shown(app))
             assert app.order == ["book", "one", "deep"]
-            app.become(made.node("one", "late", "Write late", nid="n-late").state)
+            app.proceed_to(made.node("one", "late", "Write late", nid="n-late").state)
             await until(pilot, lambda: app.order == ["book", "one", "late", "deep"])
 
-    async def test_the_cursor_stays_on_it(self) -> None:
+    async def test_the_cursor_stays_on_a_node_that_moves(self) -> None:
         made = Recorder().root("book", "Write a book").node("late", "deep", "Write deep", nid="n-deep")
         made.node("book", "one", "Write one", nid="n-one")
-        app = Forest(made.state)
+        app = TreeApp(made.state)
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: "n-deep" in shown(app))
             await pilot.press("G")
             assert app.selected == "deep"
-            app.become(made.node("book", "late", "Write late", nid="n-late").state)
+            app.proceed_to(made.node("book", "late", "Write late", nid="n-late").state)
             await until(pilot, lambda: app.order == ["book", "late", "deep", "one"])
             assert (app.selected, app.nodes.cursor) == ("deep", 2)
 
 
 class Counting(NodeTree):
-    """Takes down which rows are drawn."""
+    """Records the rows that are drawn."""
 
-    def __init__(self) -> None:
-        super().__init__(Glyphs(), id="tree")
+    def __init__(self, glyphs: Glyphs, tree: Selection, *, id: str | None = None) -> None:
+        super().__init__(glyphs, tree, id=id)
         self.rows: list[int] = []
 
     def row(self, index: int, width: int):  # type: ignore[no-untyped-def]
@@ -473,7 +480,7 @@ class Counting(NodeTree):
 
 
 class TestTenThousandNodes:
-    """What is off the screen costs nothing."""
+    """Nodes outside the screen cost nothing."""
 
     def wide(self) -> RunState:
         nodes = {"root": Node("root", 1, goal="Write")} | {
@@ -481,9 +488,10 @@ class TestTenThousandNodes:
         }
         return RunState(Recorder().state.run, nodes, {})
 
-    async def test_only_rows_on_the_screen_are_drawn(self) -> None:
-        tree = Counting()
-        app = Forest(self.wide(), nodes=tree)
+    async def test_only_visible_rows_are_drawn(self) -> None:
+        app = TreeApp(self.wide(), nodes=Counting)
+        tree = app.nodes
+        assert isinstance(tree, Counting)
         async with watching(app, 80, 24) as pilot:
             await until(pilot, lambda: tree.count == 10_001)
             await pilot.press("pagedown", "G", "k")
@@ -492,8 +500,8 @@ class TestTenThousandNodes:
                 app.supply()
             assert len(set(tree.rows)) <= 4 * 24
 
-    async def test_only_nodes_near_the_screen_are_asked_for(self) -> None:
-        app = Forest(self.wide())
+    async def test_only_nodes_near_the_screen_are_wanted(self) -> None:
+        app = TreeApp(self.wide())
         async with watching(app, 80, 24) as pilot:
             await until(pilot, lambda: "Part 7." in shown(app))
             assert len(app.nodes.wanted()) <= 3 * 24
@@ -502,23 +510,23 @@ class TestTenThousandNodes:
             assert len(app.nodes.wanted()) <= 3 * 24
             assert {9_990, 10_000} <= set(app.nodes.wanted())
 
-    async def test_the_one_under_the_cursor_is_asked_for_wherever_it_is(self) -> None:
-        app = Forest(self.wide())
+    async def test_the_selected_node_is_always_wanted(self) -> None:
+        app = TreeApp(self.wide())
         async with watching(app, 80, 24) as pilot:
             await until(pilot, lambda: "Part 7." in shown(app))
             app.nodes.scroll_to(y=5_000, animate=False)
             await until(pilot, lambda: "Part 5005." in shown(app))
             assert 0 in app.nodes.wanted()
 
-    async def test_what_is_not_there_yet_is_asked_for_once(self) -> None:
-        app = Forest(self.wide())
+    async def test_missing_nodes_are_requested_once(self) -> None:
+        app = TreeApp(self.wide())
         async with watching(app, 80, 24) as pilot:
             await until(pilot, lambda: "Part 7." in shown(app))
-            app.hear = super(Forest, app).hear  # type: ignore[method-assign]  # hears, and answers no more
-            before = len(app.heard(NodeTree.Needed))
+            app.receive = super(TreeApp, app).receive  # type: ignore[method-assign]  # records, and supplies nothing
+            before = len(app.received(NodeTree.Needed))
             app.nodes.scroll_to(y=5_000, animate=False)
-            await until(pilot, lambda: len(app.heard(NodeTree.Needed)) == before + 1)
+            await until(pilot, lambda: len(app.received(NodeTree.Needed)) == before + 1)
             await until(pilot, lambda: rows_of(app.nodes)[3].strip().endswith("…"))
             app.nodes.scroll_to(y=6_000, animate=False)
             await pilot.settle()
-            assert len(app.heard(NodeTree.Needed)) == before + 1
+            assert len(app.received(NodeTree.Needed)) == before + 1

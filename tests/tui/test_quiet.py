@@ -1,4 +1,4 @@
-"""What is off the screen costs nothing, and what did not change is not drawn: counted, not timed."""
+"""Invisible rows cost nothing and unchanged rows are not drawn, measured by numbers of statements, rows and cells."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,9 +9,9 @@ import pytest
 from rich.console import RenderableType
 from textual.screen import Screen
 
-from store import database as db
-from store.reader import Reader
-from store.writer import Writer
+from store.database.reader import Reader
+from store.database.rows import Row
+from store.database.writer import Writer
 from tests.recorder import Recorder
 from tests.rest import rest
 from tests.tui.stage import STREAM, URL, Clock, Hands, sees, watching
@@ -22,7 +22,7 @@ WIDTH, HEIGHT = 120, 36
 
 
 class Painted(Treetop):
-    """Counts the cells that go out to the terminal."""
+    """Counts the cells that are written to the terminal."""
 
     cells = 0
 
@@ -33,7 +33,7 @@ class Painted(Treetop):
 
 
 class Asked:
-    """Counts the statements and rows that a reader is asked for."""
+    """Numbers of statements and rows that a reader reads."""
 
     def __init__(self) -> None:
         self.statements = self.rows = 0
@@ -43,7 +43,7 @@ class Asked:
 def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
     asked, read = Asked(), Reader.rows
 
-    async def rows(self: Reader, sql: str, parameters: Sequence[Any] = ()) -> list[db.Row]:
+    async def rows(self: Reader, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         found = await read(self, sql, parameters)
         asked.statements += 1
         asked.rows += len(found)
@@ -55,7 +55,7 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
 
 
 def grown(nodes: int) -> Recorder:
-    """A run that goes on: a root and so many nodes in it, each of which was worked on once."""
+    """A live run: a root with nodes that have one finished step each."""
     made = Recorder().run_started().root()
     names = [f"n{number}" for number in range(nodes)]
     made.plan("root", *names[:50])
@@ -75,17 +75,17 @@ def app_on(path: Path, clock: Clock) -> Painted:
 async def opened(pilot: Hands) -> None:
     await rest(pilot)
     await pilot.press("enter")
-    await sees(pilot, "2 Tree", "3 Timeline of this node")
+    await sees(pilot, "2 Tree", "3 Timeline of this task")
     await rest(pilot)
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """Long after the run: it is silent, and no duration on the screen grows."""
+    """A time long after the run, so that no duration on the screen grows."""
     return Clock(2_000_000_000.0)
 
 
-async def test_a_changed_row_is_drawn_not_the_screen(here: Path, clock: Clock) -> None:
+async def test_a_changed_row_does_not_draw_the_whole_screen(here: Path, clock: Clock) -> None:
     path, made = Path("treetop.db"), grown(60)
     with Writer(path) as writer:
         writer.append(made.entries)
@@ -100,26 +100,26 @@ async def test_a_changed_row_is_drawn_not_the_screen(here: Path, clock: Clock) -
             assert 0 < app.cells < 8 * WIDTH  # its row, the header, and the status
 
 
-async def test_nodes_that_come_off_the_screen_are_counted_not_drawn(here: Path, clock: Clock) -> None:
+async def test_new_nodes_off_the_screen_draw_only_their_number(here: Path, clock: Clock) -> None:
     path, made = Path("treetop.db"), grown(60)
     with Writer(path) as writer:
         writer.append(made.entries)
         app = app_on(path, clock)
         async with watching(app, WIDTH, HEIGHT) as pilot:
             await opened(pilot)
-            await pilot.press("j")  # of which nothing is told then
+            await pilot.press("j")  # the selected node gets no more events
             await rest(pilot)
             app.cells = 0
             before = len(made.entries)
             for number in range(100):
                 made.node("root", f"more{number}")
             writer.append(made.entries[before:])
-            await sees(pilot, "2 Tree: 161 nodes")
+            await sees(pilot, "2 Tree: 161 tasks")
             await rest(pilot)
             assert 0 < app.cells < 8 * WIDTH + 2 * HEIGHT  # title, header, status and scrollbars
 
 
-async def test_a_screen_on_which_nothing_changes_draws_nothing(here: Path, clock: Clock) -> None:
+async def test_an_unchanged_screen_draws_nothing(here: Path, clock: Clock) -> None:
     path = Path("treetop.db")
     with Writer(path) as writer:
         writer.append(grown(60).entries)
@@ -137,7 +137,7 @@ async def test_a_screen_on_which_nothing_changes_draws_nothing(here: Path, clock
 
 
 async def test_a_key_costs_the_same_in_a_large_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    """The same statements and as many rows, whether there are 60 nodes or 3,000."""
+    """60 and 3,000 nodes take about the same numbers of statements and rows."""
     costs = []
     for nodes in (60, 3_000):
         path = tmp_path / f"{nodes}.db"
@@ -156,7 +156,7 @@ async def test_a_key_costs_the_same_in_a_large_run(tmp_path: Path, monkeypatch: 
     assert large[1] <= small[1] + 400
 
 
-async def test_only_what_is_on_the_screen_is_read_of_a_large_run(
+async def test_opening_a_large_run_reads_only_visible_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
     path = tmp_path / "large.db"

@@ -4,33 +4,34 @@ import pytest
 from rich.cells import cell_len
 from textual.app import ComposeResult
 
-from store.record import RunRow
-from store.state import Run, RunStatus
-from tests.tui.stage import Alone, Clock, line_with, lines, row_of, rows_of, shown, until, watching
+from store.model.record import RunRow
+from store.model.state import Run, RunStatus
+from tests.tui.stage import Clock, WidgetApp, line_with, lines, row_of, rows_of, shown, until, watching
+from tui.models.run_order import SORTS
 from tui.theme import Glyphs
-from tui.widgets.run_list import SORTS, RunList, RunListTitles
+from tui.widgets.run_list import COLUMNS, RunList, RunListTitles
 
 CLOCK = Clock()
 NOW = CLOCK.now
 
 
 def run(key: int, goal: str, **fields: object) -> RunRow:
-    """A run that began so many minutes ago and ended half a minute later, unless told otherwise."""
+    """A run that began so many minutes ago and by default ended half a minute later."""
     began = NOW - 60.0 * (10 - key)
-    told = {"status": RunStatus.COMPLETED, "started": began, "ended": began + 30.0, "latest": began + 30.0}
-    made = Run(**{"run_id": f"run-{key}", "goal": goal, **told, **fields})  # type: ignore[arg-type]
+    defaults = {"status": RunStatus.COMPLETED, "started": began, "ended": began + 30.0, "latest": began + 30.0}
+    made = Run(**{"run_id": f"run-{key}", "goal": goal, **defaults, **fields})  # type: ignore[arg-type]
     return row_of(made, key, size=1_000 * key)
 
 
-BOOK = run(3, "Write a book", nodes=4, finished=4, events=100, tokens_in=500, tokens_out=50, mode="story")
-REPORT = run(2, "Write a report", nodes=9, finished=4, events=20, errors=3, status=RunStatus.ERROR)
+BOOK = run(3, "Write a book", nodes=4, finished=4, events=100, tokens_in=500, tokens_out=50, cost=1.236, mode="story")
+REPORT = run(2, "Write a report", nodes=9, finished=4, events=20, errors=3, cost=0.2, unpriced=1, status=RunStatus.ERROR)
 MEMO = run(1, "Draft a memo", nodes=2, finished=2, events=30, tokens_in=9, ended=NOW, latest=NOW)
 LIVE = run(0, "Count the stars", nodes=5, finished=1, events=7, status=RunStatus.RUNNING, ended=None, latest=NOW - 3.0)
 RUNS = [BOOK, REPORT, MEMO, LIVE]
 
 
-class Table(Alone):
-    """A run list beneath its titles."""
+class Table(WidgetApp):
+    """An app with the list of runs and its column titles."""
 
     def __init__(self, rows: list[RunRow] = RUNS, glyphs: Glyphs | None = None, hint: str = "") -> None:
         self.runs = RunList(glyphs or Glyphs(), CLOCK, id="runs")
@@ -45,71 +46,78 @@ class Table(Alone):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.call_after_refresh(self.runs.show, self._rows)
+        self.call_after_refresh(self.runs.update, self._rows)
 
     @property
     def goals(self) -> list[str]:
-        """Of the runs that are shown, from the top."""
+        """The goals of the listed runs, from the top."""
         known = [row.run.goal or "" for row in self._rows]
         return [next((goal for goal in known if goal in line), "?") for line in rows_of(self.runs) if line.strip()]
 
 
 class TestRows:
-    """Each run is one line, on which stands what matters most at that width."""
+    """Each run is one line with the columns that fit the width."""
 
     async def test_live_runs_come_first_then_the_newest(self) -> None:
         app = Table()
         async with watching(app, 120, 20) as pilot:
             await until(pilot, lambda: app.goals == ["Count the stars", "Write a book", "Write a report", "Draft a memo"])
 
-    async def test_a_line_says_how_far_a_run_is_and_what_it_cost(self) -> None:
+    async def test_a_row_shows_progress_and_cost(self) -> None:
         app = Table()
         async with watching(app, 120, 20) as pilot:
             await until(pilot, lambda: all(text in line_with(app, "book") for text in ("✓", "11:53", "4/4", "30s", "550")))
 
-    async def test_tokens_that_nobody_counted_are_not_zero(self) -> None:
+    async def test_a_cost_with_an_unpriced_part_is_a_floor(self) -> None:
+        app = Table()
+        async with watching(app, 120, 20) as pilot:
+            await until(pilot, lambda: "$1.24" in line_with(app, "book"))
+            assert "≥ $0.20" in line_with(app, "report")
+            assert "≥" not in line_with(app, "book")
+
+    async def test_missing_token_counts_are_not_shown_as_zero(self) -> None:
         app = Table()
         async with watching(app, 120, 20) as pilot:
             await until(pilot, lambda: "n/a" in line_with(app, "report"))
 
-    @pytest.mark.parametrize(("width", "there"), [(80, False), (100, True)])
-    async def test_a_narrow_table_leaves_out_what_matters_less(self, width: int, there: bool) -> None:
+    @pytest.mark.parametrize(("width", "there"), [(80, []), (95, ["COST"]), (110, ["COST", "EVENTS"])])
+    async def test_a_narrow_table_omits_columns(self, width: int, there: list[str]) -> None:
         app = Table()
         async with watching(app, width, 20) as pilot:
             await until(pilot, lambda: "GOAL" in shown(app))
-            assert ("EVENTS" in shown(app)) == there
+            assert [title for title in ("COST", "EVENTS") if title in shown(app)] == there
 
     @pytest.mark.parametrize("many", [1, 100], ids=["without scrollbar", "with scrollbar"])
-    @pytest.mark.parametrize("width", [80, 96, 97, 98, 110, 120, 140, 141, 142, 150, 200])
-    async def test_titles_stand_above_their_columns(self, width: int, many: int) -> None:
+    @pytest.mark.parametrize("width", [80, 89, 90, 91, 106, 120, 140, 141, 142, 150, 200])
+    async def test_titles_are_aligned_with_their_columns(self, width: int, many: int) -> None:
         app = Table([run(key, "Write", run_id=f"r{key}", tokens_in=123_456, nodes=77, errors=55) for key in range(many)])
         async with watching(app, width, 20) as pilot:
             await until(pilot, lambda: "Write" in shown(app))
             titles, first = lines(app)[0], lines(app)[1]
-            ends = [titles.index(title) + len(title) for title in ("NODES", "TOKENS", "ERR")]
+            ends = [titles.index(title) + len(title) for title in ("TASKS", "TOKENS", "ERR")]
             assert ends == [first.index(value) + len(value) for value in ("/77", "123k", "55")]
 
     @pytest.mark.parametrize("glyphs", [Glyphs(), Glyphs(ascii_only=True)], ids=["unicode", "ascii"])
     @pytest.mark.parametrize("width", [1, 10, 40, 80, 120, 200])
-    async def test_it_is_never_wider_than_its_place(self, width: int, glyphs: Glyphs) -> None:
+    async def test_no_line_is_wider_than_the_table(self, width: int, glyphs: Glyphs) -> None:
         app = Table(glyphs=glyphs)
         async with watching(app, width, 20) as pilot:
             await pilot.pause()
             assert {cell_len(line) for line in lines(app)} == {width}
 
-    async def test_a_run_without_a_goal_goes_by_its_id(self) -> None:
+    async def test_a_run_without_a_goal_shows_its_id(self) -> None:
         app = Table([row_of(Run("run-7"))])
         async with watching(app, 120, 20) as pilot:
-            await until(pilot, lambda: "(no goal heard yet) run-7" in shown(app))
+            await until(pilot, lambda: "(no goal published yet) run-7" in shown(app))
 
-    async def test_where_there_are_no_runs_it_says_how_to_get_some(self) -> None:
+    async def test_an_empty_list_shows_how_to_start(self) -> None:
         app = Table([], hint="See how it looks with:  treetop demo")
         async with watching(app, 120, 20) as pilot:
             await until(pilot, lambda: "treetop demo" in shown(app))
 
 
 class TestFilter:
-    """Only runs that hold all the words."""
+    """Only runs that contain all words."""
 
     @pytest.mark.parametrize(
         ("words", "goals"),
@@ -117,34 +125,34 @@ class TestFilter:
             ("write", ["Write a book", "Write a report"]),
             ("WRITE rep", ["Write a report"]),
             ("run-1", ["Draft a memo"]),
-            ("running", ["Count the stars"]),
+            ("live", ["Count the stars"]),
             ("failed", ["Write a report"]),
             ("story", ["Write a book"]),
             ("", ["Count the stars", "Write a book", "Write a report", "Draft a memo"]),
         ],
     )
-    async def test_by_goal_id_status_or_mode(self, words: str, goals: list[str]) -> None:
+    async def test_words_match_goal_id_status_and_mode(self, words: str, goals: list[str]) -> None:
         app = Table()
         async with watching(app, 120, 20) as pilot:
             app.runs.narrow(words)
             await until(pilot, lambda: app.goals == goals)
 
-    async def test_where_nothing_matches_it_says_so(self) -> None:
+    async def test_a_filter_without_matches_is_reported(self) -> None:
         app = Table()
         async with watching(app, 120, 20) as pilot:
             app.runs.narrow("xyz")
             await until(pilot, lambda: "no run matches “xyz”" in shown(app))
 
-    async def test_it_stays_while_runs_arrive(self) -> None:
+    async def test_the_filter_applies_to_new_runs(self) -> None:
         app = Table()
         async with watching(app, 120, 20) as pilot:
             app.runs.narrow("write")
-            app.runs.show([run(4, "Read a book"), *RUNS])
+            app.runs.update([run(4, "Read a book"), *RUNS])
             await until(pilot, lambda: app.goals == ["Write a book", "Write a report"])
 
 
 class TestSort:
-    """Largest first, by any column that is a number."""
+    """Numbers in descending order, texts in ascending order."""
 
     @pytest.mark.parametrize(
         ("column", "first"),
@@ -154,75 +162,76 @@ class TestSort:
             ("nodes", "Write a report"),
             ("events", "Write a book"),
             ("tokens", "Write a book"),
+            ("cost", "Write a book"),
             ("errors", "Write a report"),
             ("size", "Write a book"),
         ],
     )
-    async def test_by_column(self, column: str, first: str) -> None:
+    async def test_every_column_sorts_the_runs(self, column: str, first: str) -> None:
         app = Table()
         async with watching(app, 150, 20) as pilot:
             app.runs.order(column)
             await until(pilot, lambda: app.goals[0] == first)
 
-    def test_every_column_that_can_be_sorted_by_is_here(self) -> None:
-        assert list(SORTS) == ["when", "time", "nodes", "events", "tokens", "errors", "size"]
+    def test_every_sortable_column_is_tested(self) -> None:
+        assert SORTS.keys() == {column.name for column in COLUMNS if column.title}
 
-    @pytest.mark.parametrize("column", [name for name in SORTS if name != "size"])
-    async def test_the_title_of_the_column_says_so(self, column: str) -> None:
+    @pytest.mark.parametrize("column", [name for name in SORTS if name not in ("size", "status", "tools")])
+    async def test_the_title_of_the_sorted_column_is_marked(self, column: str) -> None:
         app = Table()
         async with watching(app, 120, 20) as pilot:
             app.runs.order(column)
             app.query_one(RunListTitles).refresh()
-            title = {"errors": "ERR"}.get(column, column.upper())
+            title = {"errors": "ERR", "nodes": "TASKS"}.get(column, column.upper())
             await until(pilot, lambda: f"{title}▼" in lines(app)[0])
 
 
 class TestCursor:
-    """The cursor is on a run, not on a line."""
+    """The cursor stays on a run, not on a line."""
 
-    async def test_it_stays_on_its_run_when_runs_arrive(self) -> None:
+    async def test_the_cursor_stays_on_its_run_when_runs_appear(self) -> None:
         app = Table()
         async with watching(app, 120, 20) as pilot:
             await pilot.press("j", "j")
-            app.runs.show([run(4, "Read a book"), *RUNS])
+            app.runs.update([run(4, "Read a book"), *RUNS])
             assert app.runs.selected == REPORT
 
-    async def test_it_stays_on_its_run_when_they_are_sorted(self) -> None:
+    async def test_the_cursor_stays_on_its_run_when_they_are_sorted(self) -> None:
         app = Table()
         async with watching(app, 120, 20) as pilot:
             await pilot.press("j", "j")
             app.runs.order("tokens")
             assert app.runs.selected == REPORT
 
-    async def test_it_stays_where_it_is_when_its_run_goes(self) -> None:
+    async def test_the_cursor_stays_on_its_line_when_its_run_is_deleted(self) -> None:
         app = Table()
         async with watching(app, 120, 20) as pilot:
             await pilot.press("j", "j")
-            app.runs.show([BOOK, MEMO, LIVE])
+            app.runs.update([], [REPORT.key])
             assert app.runs.selected == MEMO
 
-    async def test_of_no_runs_none_is_selected(self) -> None:
+    async def test_an_empty_list_has_no_selected_run(self) -> None:
         app = Table([])
         async with watching(app, 120, 20) as pilot:
             await pilot.press("j", "G")
             assert app.runs.selected is None
 
     @pytest.mark.parametrize("keys", [["pagedown"], ["pagedown", "pagedown", "k"], ["G"]])
-    async def test_the_line_under_it_stays_where_it_is_when_runs_arrive(self, keys: list[str]) -> None:
+    async def test_the_row_of_the_cursor_stays_on_its_line_when_runs_appear(self, keys: list[str]) -> None:
         many = [run(key, f"Write part {key:03}", run_id=f"r{key}") for key in range(100)]
         app = Table(many)
         async with watching(app, 120, 20) as pilot:
-            await until(pilot, lambda: "Write part 000" in shown(app))
+            await until(pilot, lambda: "Write part 099" in shown(app))
             await pilot.press(*keys, "j", "k", "k")
             await pilot.pause()
             before = rows_of(app.runs)
-            app.runs.show([*(run(key, f"Write part {key:03}", run_id=f"r{key}") for key in range(100, 120)), *many])
+            app.runs.update([*(run(key, f"Write part {key:03}", run_id=f"r{key}") for key in range(100, 120)), *many])
             await until(pilot, lambda: app.runs.cursor > 20)
             await until(pilot, lambda: rows_of(app.runs) == before)
 
-    async def test_at_the_top_of_the_list_what_comes_is_seen(self) -> None:
+    async def test_a_list_at_its_top_shows_new_runs(self) -> None:
         app = Table()
         async with watching(app, 120, 20) as pilot:
             await until(pilot, lambda: app.goals)
-            app.runs.show([run(4, "Read a book"), *RUNS])
+            app.runs.update([run(4, "Read a book"), *RUNS])
             await until(pilot, lambda: "Read a book" in shown(app))

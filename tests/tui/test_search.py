@@ -1,4 +1,4 @@
-"""`/` finds nodes by what they are called."""
+"""`/` searches the tree by goal, name and id."""
 
 from pathlib import Path
 from typing import Any
@@ -7,10 +7,10 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from store.writer import Writer
+from store.database.writer import Writer
 from tests.recorder import Recorder
 from tests.tables import store
-from tests.tui.run_stage import focused, found, opened, selected, tree
+from tests.tui.run_stage import focused, opened, search_finished, selected, tree
 from tests.tui.stage import LIVE, Clock, Feed, line_with, lines, sees, shown, treetop, until, watching
 from tests.tui.test_travel import gone, seek
 from tui.app import Treetop
@@ -18,7 +18,7 @@ from tui.screens.runs import RunsScreen
 
 
 def garden() -> Recorder:
-    """A garden of beds, in which things grow; the last bed is of roses, and was born before what grows in the first."""
+    """A garden of beds with plants. The last bed, of roses, was created before the plants of the first."""
     made = Recorder().root("garden", "Lay out a garden")
     made.node("garden", "bed-1", "Dig a bed for herbs", nid="1").node(
         "garden", "bed-2", "Dig a bed for [b]roses[/]", nid="2"
@@ -29,7 +29,7 @@ def garden() -> Recorder:
 
 @pytest.fixture
 def beds(here: Path) -> Path:
-    """A file with that run."""
+    """A file with the garden."""
     with Writer(Path("treetop.db")) as writer:
         writer.append(garden().entries)
     return Path("treetop.db")
@@ -40,17 +40,17 @@ def typed(app: Treetop) -> Input:
 
 
 async def searched(pilot: Pilot[Any], text: str, *keys: str) -> None:
-    """Type what to look for, then press these keys."""
+    """Type words, then press keys."""
     await pilot.press("slash")
     await until(pilot, lambda: focused(pilot.app) == "search")  # type: ignore[arg-type]
     await pilot.press(*text)
     for key in keys:
         await pilot.press(key)
-        await found(pilot.app)  # type: ignore[arg-type]
+        await search_finished(pilot.app)  # type: ignore[arg-type]
 
 
 class TestWords:
-    """A node is found when all words are in its goal, its name or its id."""
+    """A node matches if its goal, name or id contains each word."""
 
     @pytest.mark.parametrize(
         ("text", "node_ids"),
@@ -70,7 +70,9 @@ class TestWords:
             ("garden", ["garden"]),
         ],
     )
-    async def test_lead_to(self, beds: Path, clock: Clock, text: str, node_ids: list[str]) -> None:
+    async def test_words_select_the_nodes_that_match(
+        self, beds: Path, clock: Clock, text: str, node_ids: list[str]
+    ) -> None:
         app = treetop(beds, clock)
         count = len(node_ids)
         async with watching(app, 140, 40) as pilot:
@@ -80,22 +82,22 @@ class TestWords:
             await pilot.press("enter")
             for number, node_id in enumerate([*node_ids, node_ids[0]]):
                 await until(pilot, lambda: selected(app) == node_id)  # noqa: B023
-                await sees(pilot, f"2 Tree: 7 nodes, {number % count + 1} of {count} that match")
+                await sees(pilot, f"2 Tree: 7 tasks, {number % count + 1} of {count} that match")
                 await pilot.press("n")
 
     @pytest.mark.parametrize("text", ["tulip", "%", "herbs rose", "x" * 300, "\\", "'"])
-    async def test_or_nowhere_and_that_is_said(self, beds: Path, clock: Clock, text: str) -> None:
+    async def test_words_without_a_match_are_reported(self, beds: Path, clock: Clock, text: str) -> None:
         if text == "%":
             text = "50%"
         app = treetop(beds, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "j")
             await searched(pilot, text, "enter")
-            await sees(pilot, "2 Tree: 7 nodes, none matches", "No node is called")
+            await sees(pilot, "2 Tree: 7 tasks, none matches", "No task matches")
             await pilot.press("n", "N")
             assert (focused(app), selected(app)) == ("tree", "bed-1")
 
-    async def test_of_a_goal_that_was_reworded_the_first_and_the_last_count(self, here: Path, clock: Clock) -> None:
+    async def test_the_first_and_the_last_wording_of_a_goal_match(self, here: Path, clock: Clock) -> None:
         made = Recorder().root("book").node("book", "one", "Draft the plot", nid="1")
         made.step_started("one", "Draft the plot of a comedy")
         with Writer(Path("treetop.db")) as writer:
@@ -106,7 +108,7 @@ class TestWords:
             await searched(pilot, "draft comedy", "enter")
             await sees(pilot, "1 of 1 that matches")
 
-    async def test_keys_are_letters_while_one_types(self, beds: Path, clock: Clock) -> None:
+    async def test_keys_are_text_while_the_prompt_is_open(self, beds: Path, clock: Clock) -> None:
         app = treetop(beds, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "slash", *"q/nN\\?1 t")
@@ -117,7 +119,7 @@ class TestWords:
 
 
 class TestGoing:
-    """Enter and `n` go to the next one in the order of the tree, `N` to the one before, round at its ends."""
+    """Enter and `n` select the next hit in the order of the tree, `N` the previous one, wrapping around."""
 
     @pytest.mark.parametrize(
         ("before", "after", "node_id"),
@@ -134,14 +136,16 @@ class TestGoing:
             ("", "jjn", "bed-2"),
         ],
     )
-    async def test_from_the_cursor_on(self, beds: Path, clock: Clock, before: str, after: str, node_id: str) -> None:
+    async def test_hits_follow_the_selected_node(
+        self, beds: Path, clock: Clock, before: str, after: str, node_id: str
+    ) -> None:
         app = treetop(beds, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, *before)
             await searched(pilot, "dig", "enter", *after)
             await until(pilot, lambda: selected(app) == node_id)
 
-    async def test_what_is_hidden_is_opened(self, beds: Path, clock: Clock) -> None:
+    async def test_a_hidden_hit_is_expanded(self, beds: Path, clock: Clock) -> None:
         app = treetop(beds, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "minus", "h")
@@ -149,56 +153,56 @@ class TestGoing:
             await searched(pilot, "water", "enter")
             await until(pilot, lambda: selected(app) == "deep" and "Water the herbs" in shown(app))
 
-    async def test_within_a_focus_it_stays_there(self, beds: Path, clock: Clock) -> None:
+    async def test_hits_stay_within_a_narrowed_view(self, beds: Path, clock: Clock) -> None:
         app = treetop(beds, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "j", "C")
             await searched(pilot, "ose", "enter")
-            await sees(pilot, "narrowed to 1", "none matches", "No node in this part of the tree is called 'ose'")
+            await sees(pilot, "narrowed to 1", "none matches", "No task in this part of the tree matches 'ose'")
             await pilot.press("u")
             await sees(pilot, "2 that match")
 
-    async def test_in_a_large_tree_it_is_counted_at_once_and_numbered_when_one_goes_there(
+    async def test_hits_in_a_large_tree_are_numbered_after_the_first_move(
         self, beds: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("tui.screens.search.SMALL", 3)
+        monkeypatch.setattr("tui.session.search.COUNTED_NODES", 3)
         app = treetop(beds, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "j")
             await searched(pilot, "dig")
-            await sees(pilot, "2 Tree: 7 nodes, 2 that match")
+            await sees(pilot, "2 Tree: 7 tasks, 2 that match")
             await pilot.press("enter")
-            await sees(pilot, "2 Tree: 7 nodes, 2 of 2 that match")
+            await sees(pilot, "2 Tree: 7 tasks, 2 of 2 that match")
             await pilot.press("t")
             await seek(pilot, "4")
             await gone(pilot, 4)
-            await sees(pilot, "2 Tree: 4 nodes, 2 that match")
+            await sees(pilot, "2 Tree: 4 tasks, 2 that match")
             await pilot.press("home")
-            await sees(pilot, "2 Tree: 1 node, none matches")
+            await sees(pilot, "2 Tree: 1 task, none matches")
 
-    async def test_n_asks_for_words_where_there_are_none(self, beds: Path, clock: Clock) -> None:
+    async def test_n_without_a_search_opens_the_prompt(self, beds: Path, clock: Clock) -> None:
         app = treetop(beds, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "n")
             await until(pilot, lambda: focused(app) == "search")
-            await sees(pilot, "words of a node's goal, name or id")
+            await sees(pilot, "words of a task's goal, name or id")
             await pilot.press("enter")
             await until(pilot, lambda: focused(app) == "tree" and not typed(app).display)
 
-    async def test_from_any_pane(self, beds: Path, clock: Clock) -> None:
+    async def test_a_search_starts_in_any_pane(self, beds: Path, clock: Clock) -> None:
         app = treetop(beds, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "3")
             await searched(pilot, "dig", "enter")
             await pilot.press("4", "n")
-            await found(app)
+            await search_finished(app)
             await until(pilot, lambda: selected(app) == "bed-2")
 
 
 class TestKeeping:
     """The search stays until Escape."""
 
-    async def test_the_words_stay_on_the_screen(self, beds: Path, clock: Clock) -> None:
+    async def test_the_words_of_an_active_search_stay_on_the_screen(self, beds: Path, clock: Clock) -> None:
         app = treetop(beds, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot)
@@ -208,7 +212,7 @@ class TestKeeping:
             await sees(pilot, "1 that matches")
 
     @pytest.mark.parametrize("keys", [[], ["enter"], ["enter", "n"]])
-    async def test_escape_forgets_it_and_then_leads_back(self, beds: Path, clock: Clock, keys: list[str]) -> None:
+    async def test_escape_ends_the_search_then_goes_back(self, beds: Path, clock: Clock, keys: list[str]) -> None:
         app = treetop(beds, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot)
@@ -220,7 +224,7 @@ class TestKeeping:
             await pilot.press("escape")
             await until(pilot, lambda: isinstance(app.screen, RunsScreen))
 
-    async def test_beside_a_filter_of_the_timeline(self, beds: Path, clock: Clock) -> None:
+    async def test_a_search_and_a_filter_are_independent(self, beds: Path, clock: Clock) -> None:
         app = treetop(beds, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "b", "b", "backslash", *"rose", "enter")
@@ -232,24 +236,24 @@ class TestKeeping:
 
 
 class TestMoments:
-    """It finds what there is at the moment that is looked at."""
+    """A search finds the nodes that exist at the position."""
 
-    async def test_in_the_past_what_was_born_by_then(self, beds: Path, clock: Clock) -> None:
+    async def test_a_search_in_the_past_finds_nodes_that_existed(self, beds: Path, clock: Clock) -> None:
         app = treetop(beds, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "t")
             await seek(pilot, "3")
             await gone(pilot, 3)
             await searched(pilot, "herbs", "enter")
-            await sees(pilot, "2 Tree: 3 nodes, 1 of 1 that matches")
+            await sees(pilot, "2 Tree: 3 tasks, 1 of 1 that matches")
             await pilot.press("end")
-            await sees(pilot, "2 Tree: 7 nodes, 1 of 2 that match")
+            await sees(pilot, "2 Tree: 7 tasks, 1 of 2 that match")
             await pilot.press("home")
-            await sees(pilot, "2 Tree: 1 node, none matches")
+            await sees(pilot, "2 Tree: 1 task, none matches")
             await pilot.press("n")
-            await sees(pilot, "No node at this moment is called 'herbs'")
+            await sees(pilot, "No task at this moment matches 'herbs'")
 
-    async def test_in_a_run_that_goes_on_also_what_came_since(self, path: Path, clock: Clock) -> None:
+    async def test_a_search_in_a_live_run_finds_new_nodes(self, path: Path, clock: Clock) -> None:
         feed = Feed(path, LIVE, clock, 60)
         app = treetop(path, clock)
         async with watching(app, 140, 40) as pilot:
@@ -263,7 +267,7 @@ class TestMoments:
             await until(pilot, lambda: f"of {tree(app).count}" in line_with(app, "2 Tree"))
         feed.close()
 
-    async def test_in_a_run_that_is_put_together_anew_what_there_is_then(self, here: Path, clock: Clock) -> None:
+    async def test_a_search_in_a_rebuilt_run_finds_its_nodes(self, here: Path, clock: Clock) -> None:
         other = Recorder("B").run_started().root("b", "Write B").node("b", "b1", "Write B1").node("b", "b2", "Write B2")
         mine = Recorder("A", beside=other).nameless().root("a", "Write A").step_started("a")
         store(Path("treetop.db"), other.entries)
@@ -271,8 +275,8 @@ class TestMoments:
         async with watching(app, 140, 40) as pilot:
             await opened(pilot)
             await searched(pilot, "write", "enter")
-            await sees(pilot, "2 Tree: 4 nodes, 2 of 4 that match")
+            await sees(pilot, "2 Tree: 4 tasks, 2 of 4 that match")
             mine.run_id = "A"
             mine.step_finished("a", "plan", after="PLAN_DONE")
             store(Path("treetop.db"), other.entries[-1:])
-            await sees(pilot, "2 Tree: 3 nodes, 2 of 3 that match")
+            await sees(pilot, "2 Tree: 3 tasks, 2 of 3 that match")

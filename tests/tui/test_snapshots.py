@@ -1,4 +1,4 @@
-"""What the screens look like. After a change that is meant: `pytest tests/tui/test_snapshots.py --snapshot-update`."""
+"""Pictures of the screens. After an intended change: `pytest tests/tui/test_snapshots.py --snapshot-update`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from store.lease import Lease
+from store.database.lease import Lease
 from tests.rest import rest
 from tests.tui.stage import LIVE, Clock, Feed, treetop
 
@@ -17,7 +17,7 @@ WIDE, SMALL = (150, 40), (80, 24)
 
 
 def keys(*pressed: str) -> Callable[[Pilot[Any]], Any]:
-    """Press these, each when the screen came to rest after the one before."""
+    """Press keys, each after the screen has settled."""
 
     async def run_before(pilot: Pilot[Any]) -> None:
         await rest(pilot)
@@ -31,47 +31,51 @@ def keys(*pressed: str) -> Callable[[Pilot[Any]], Any]:
 class TestRuns:
     """The list of runs."""
 
-    def test_every_run_has_a_line_and_the_one_under_the_cursor_is_explained(
+    def test_every_run_has_a_line_and_the_selected_run_is_described(
         self, snap_compare: Compare, path: Path, clock: Clock
     ) -> None:
         assert snap_compare(treetop(path, clock), terminal_size=WIDE, run_before=keys("down"))
 
-    def test_on_a_small_terminal_the_columns_that_matter_most_are_left(
+    def test_a_small_terminal_shows_the_most_important_columns(
         self, snap_compare: Compare, path: Path, clock: Clock
     ) -> None:
         assert snap_compare(treetop(path, clock), terminal_size=SMALL, run_before=keys())
 
-    def test_an_empty_file_says_what_to_do_next(self, snap_compare: Compare, here: Path, clock: Clock) -> None:
+    def test_an_empty_file_shows_what_to_do_next(self, snap_compare: Compare, here: Path, clock: Clock) -> None:
         assert snap_compare(treetop(Path("treetop.db"), clock), terminal_size=SMALL, run_before=keys())
 
-    def test_deleting_asks_first(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
+    def test_deleting_asks_for_confirmation(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
         assert snap_compare(treetop(path, clock), terminal_size=SMALL, run_before=keys("d"))
 
 
 class TestRun:
-    """One run."""
+    """The screen of one run."""
 
-    def test_a_live_run_shows_what_it_does_right_now(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
+    def test_a_live_run_shows_its_current_activity(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
         feed = Feed(path, LIVE, clock, 250)
         with Lease(path):
             assert snap_compare(treetop(path, clock), terminal_size=WIDE, run_before=keys("F"))
         feed.close()
 
-    def test_on_a_small_terminal_tree_and_timeline_are_stacked(
-        self, snap_compare: Compare, path: Path, clock: Clock
-    ) -> None:
+    def test_a_small_terminal_stacks_tree_and_timeline(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
         assert snap_compare(treetop(path, clock), terminal_size=SMALL, run_before=keys("down", "enter"))
 
     def test_a_plan_is_a_list_of_tasks(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
         app = treetop(path, clock)
-        assert snap_compare(app, terminal_size=WIDE, run_before=keys("down", "enter", "3", *["j"] * 6, "4"))
+        assert snap_compare(app, terminal_size=WIDE, run_before=keys("down", "enter", "g", "3", *["j"] * 6, "4"))
 
-    def test_an_error_is_found_with_one_key(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
+    def test_a_failed_run_opens_on_its_error(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
         app = treetop(path, clock, light=True)
-        assert snap_compare(app, terminal_size=WIDE, run_before=keys("down", "enter", "e", "b"))
+        assert snap_compare(app, terminal_size=WIDE, run_before=keys("down", "enter"))
 
-    def test_an_event_as_published(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
-        assert snap_compare(treetop(path, clock), terminal_size=WIDE, run_before=keys("enter", "3", "j", "v"))
+    @pytest.mark.parametrize("size", [WIDE, SMALL], ids=["wide", "small"])
+    def test_all_errors_of_a_run_are_one_list(
+        self, snap_compare: Compare, path: Path, clock: Clock, size: tuple[int, int]
+    ) -> None:
+        assert snap_compare(treetop(path, clock), terminal_size=size, run_before=keys("enter", "x"))
+
+    def test_the_raw_view_shows_an_event_as_published(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
+        assert snap_compare(treetop(path, clock), terminal_size=WIDE, run_before=keys("enter", "g", "3", "j", "v"))
 
     def test_a_terminal_with_ascii_only(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
         app = treetop(path, clock, ascii_only=True)
@@ -79,31 +83,29 @@ class TestRun:
 
 
 def seek(where: str) -> list[str]:
-    """The keys that go to a place in the past."""
+    """The keys that seek to a position."""
     names = {"%": "percent_sign"}
     return ["T", *(names.get(character, character) for character in where), "enter"]
 
 
 class TestTimeTravel:
-    """One run, walked through: the same screen at five of its moments."""
+    """One run at five of its positions, on the same screen."""
 
-    @pytest.mark.parametrize(
-        "moment", ["1", "12%", "45%", "80%", "end"], ids=["it-begins", "a-plan", "half-done", "nearly", "its-end"]
-    )
-    def test_the_screen_shows_the_run_as_it_was(self, snap_compare: Compare, path: Path, clock: Clock, moment: str) -> None:
-        run_before = keys("down", "enter", "t", *seek(moment))
+    @pytest.mark.parametrize("position", ["1", "12%", "45%", "80%", "end"], ids=["start", "plan", "half", "most", "end"])
+    def test_the_screen_shows_a_position(self, snap_compare: Compare, path: Path, clock: Clock, position: str) -> None:
+        run_before = keys("down", "enter", "t", *seek(position))
         assert snap_compare(treetop(path, clock), terminal_size=(120, 34), run_before=run_before)
 
-    def test_on_a_small_terminal(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
+    def test_time_travel_on_a_small_terminal(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
         run_before = keys("down", "enter", "t", *seek("45%"), "full_stop")
         assert snap_compare(treetop(path, clock), terminal_size=SMALL, run_before=run_before)
 
 
 class TestHelp:
-    """The keys."""
+    """The help."""
 
     @pytest.mark.parametrize("size", [WIDE, SMALL], ids=["wide", "small"])
     def test_help_lists_the_keys_of_the_focused_pane_first(
         self, snap_compare: Compare, path: Path, clock: Clock, size: tuple[int, int]
     ) -> None:
-        assert snap_compare(treetop(path, clock), terminal_size=size, run_before=keys("enter", "question_mark"))
+        assert snap_compare(treetop(path, clock), terminal_size=size, run_before=keys("enter", "g", "question_mark"))

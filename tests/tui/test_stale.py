@@ -1,4 +1,4 @@
-"""Nothing on the screen is left as it was: what was drawn bit by bit is what is drawn anew."""
+"""A screen that was drawn incrementally equals one that is drawn completely."""
 
 from pathlib import Path
 from random import Random
@@ -7,8 +7,9 @@ import pytest
 
 from tests.rest import picture, rest
 from tests.tui.run_stage import opened
-from tests.tui.stage import LIVE, Clock, Feed, treetop, until, watching
+from tests.tui.stage import LIVE, Clock, Feed, sees, treetop, until, watching
 from tui.screens.run import RunScreen
+from tui.widgets.playbar import Playbar
 from tui.widgets.rows import Rows
 
 KEYS = (
@@ -19,7 +20,7 @@ SIZES = ((120, 36), (80, 24), (70, 14), (200, 60))
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_whatever_happens_in_whatever_order(path: Path, clock: Clock, seed: int) -> None:
+async def test_incremental_drawing_equals_a_full_redraw(path: Path, clock: Clock, seed: int) -> None:
     luck, feed = Random(seed), Feed(path, LIVE, clock, 20)
     app = treetop(path, clock)
     async with watching(app, *SIZES[0]) as pilot:
@@ -36,6 +37,7 @@ async def test_whatever_happens_in_whatever_order(path: Path, clock: Clock, seed
             if not isinstance(app.screen, RunScreen):
                 await pilot.press("enter")
                 await until(pilot, lambda: isinstance(app.screen, RunScreen))
+            app.clear_notifications()  # one might expire between the two pictures
             await rest(pilot)
             shown = picture(app)
             for widget in app.screen.query("*"):
@@ -43,4 +45,19 @@ async def test_whatever_happens_in_whatever_order(path: Path, clock: Clock, seed
                 widget.refresh()
             await pilot.settle()
             assert picture(app) == shown
+    feed.close()
+
+
+async def test_a_screen_is_at_rest_once_the_axis_covers_a_growing_run(path: Path, clock: Clock) -> None:
+    feed = Feed(path, LIVE, clock, 20)
+    app = treetop(path, clock)
+    async with watching(app) as pilot:
+        await opened(pilot, "t")
+        await rest(pilot)
+        feed.more(40)
+        await sees(pilot, "event 20 of 60")
+        await rest(pilot)
+        axis = app.screen.query_one(Playbar).shown.axis
+        assert axis is not None
+        assert axis.total == 60
     feed.close()

@@ -1,14 +1,14 @@
-"""Is what you see complete and current? The line above the keys says so."""
+"""The status line above the keys: whether the screen is complete and current."""
 
 import pytest
 from rich.cells import cell_len
 
-from store.record import StreamRow
-from tests.tui.stage import Alone, lines, shown, watching
+from store.model.record import StreamRow
+from tests.tui.stage import WidgetApp, lines, shown, watching
 from tui.theme import Glyphs
 from tui.widgets.status_bar import StatusBar, lag_of
 
-CALM = StreamRow("agent_events", "5000-0", 12_400, 12_345, 0, 0, "live", 0.0, None, "5000-0", 0, 0)
+CALM = StreamRow("agent_events", "localhost:6379/0", "5000-0", 12_400, 12_345, 0, 0, "live", 0.0, None, "5000-0", 0, 0)
 
 
 def stream(**changed: object) -> StreamRow:
@@ -17,32 +17,32 @@ def stream(**changed: object) -> StreamRow:
 
 
 async def bar(
-    row: StreamRow | None,
+    *rows: StreamRow,
     ingester: str | None = "process 7 on host",
     width: int = 160,
     trouble: str = "",
     plain: bool = False,
 ) -> str:
-    """What the bar says."""
+    """The text of the status line."""
     made = StatusBar(Glyphs(plain))
-    made.stream, made.ingester, made.trouble, made.file = row, ingester, trouble, "events.db"
-    app = Alone(made)
+    made.streams, made.ingester, made.trouble, made.file = rows, ingester, trouble, "events.db"
+    app = WidgetApp(made)
     async with watching(app, width, 3):
         assert {cell_len(line) for line in lines(app)} == {width}
         return shown(app)
 
 
-async def test_all_is_well() -> None:
-    said = await bar(CALM)
-    assert all(text in said for text in ("● redis", "12.3k stored", "agent_events", "events.db"))
+async def test_an_ingester_without_lag_is_shown() -> None:
+    output = await bar(CALM)
+    assert all(text in output for text in ("● redis", "12.3k stored", "agent_events", "events.db"))
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "expected"),
     [
         ({"state": "reading"}, "catching up"),
-        ({"state": "away", "reason": "redis://nowhere: refused"}, "redis away: redis://nowhere: refused"),
-        ({"state": "refused", "reason": "NOAUTH"}, "redis refuses: NOAUTH"),
+        ({"state": "away", "reason": "redis://nowhere: refused"}, "redis unreachable: redis://nowhere: refused"),
+        ({"state": "refused", "reason": "NOAUTH"}, "redis refuses access: NOAUTH"),
         ({"state": "connecting"}, "connecting"),
         ({"state": "stopped"}, "stopped"),
         ({"state": "reading", "head": "9000-0"}, "lag 4.0s"),
@@ -52,20 +52,20 @@ async def test_all_is_well() -> None:
         ({"gaps": 1, "lost": None}, "1 gap, unknown number lost"),
     ],
 )
-async def test_each_state_has_a_word(changed: dict[str, object], said: str) -> None:
-    assert said in await bar(stream(**changed))
+async def test_each_state_has_a_text(changed: dict[str, object], expected: str) -> None:
+    assert expected in await bar(stream(**changed))
 
 
-async def test_nothing_is_being_stored() -> None:
+async def test_a_stopped_ingester_is_shown() -> None:
     assert "not ingesting" in await bar(CALM, ingester=None)
 
 
-async def test_nothing_is_being_stored_and_why() -> None:
+async def test_the_reason_of_a_stopped_ingester_is_shown() -> None:
     assert "not ingesting: disk full" in await bar(CALM, ingester=None, trouble="disk full")
 
 
-async def test_it_is_only_starting() -> None:
-    assert "starting" in await bar(None)
+async def test_a_starting_ingester_is_shown() -> None:
+    assert "starting" in await bar()
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,38 @@ async def test_it_is_only_starting() -> None:
         ({"state": "reading", "head": "what"}, None),
     ],
 )
-def test_lag_is_what_redis_has_and_the_file_has_not(changed: dict[str, object], lag: float | None) -> None:
+def test_lag_is_the_number_of_entries_that_are_not_stored(changed: dict[str, object], lag: float | None) -> None:
     assert lag_of(stream(**changed)) == lag
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 10, 40, 80])
-async def test_any_width_will_do(width: int) -> None:
+async def test_any_width_is_drawn_without_faults(width: int) -> None:
     assert await bar(stream(state="away", reason="東京\x1b[2J" * 50), width=width)
 
 
-async def test_in_ascii() -> None:
+async def test_the_status_line_can_be_drawn_in_ascii() -> None:
     assert (await bar(stream(state="away", reason="refused"), plain=True)).isascii()
+
+
+SEVERAL = [stream(name=name, stored=1_000) for name in ("a", "b", "c")]
+
+
+async def test_several_streams_are_shown_in_total() -> None:
+    output = await bar(*SEVERAL)
+    assert all(text in output for text in ("● redis", "3000 stored", "3 of 3 streams live"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"state": "away", "reason": "refused"}, "× b: redis unreachable: refused"),
+        ({"state": "refused", "reason": "NOAUTH"}, "× b: redis refuses access: NOAUTH"),
+        ({"state": "reading", "head": "9000-0"}, "● b: catching up · lag 4.0s"),
+        ({"gaps": 2, "lost": 7}, "2 gaps, 7 lost"),
+        ({"rejected": 4}, "4 rejected"),
+    ],
+)
+async def test_of_several_streams_the_one_in_trouble_is_shown(changed: dict[str, object], expected: str) -> None:
+    output = await bar(SEVERAL[0], stream(name="b", **changed), SEVERAL[2])
+    assert expected in output
+    assert f"{2 if 'state' in changed else 3} of 3 streams live" in output

@@ -1,20 +1,29 @@
-"""One line for each thing."""
+"""One line about an event, the activity of a node, the status of a run."""
+
+import json
 
 import pytest
+from msgspec.structs import replace
 
-from store import events as ev
-from store.events import Event, Facts
-from store.record import Stored
-from store.state import Call, Node, Run, RunStatus, Step
+from store.model import event_type as ev
+from store.model.event import Event
+from store.model.facts import Facts
+from store.model.record import Stored
+from store.model.span import Span
+from store.model.state import Node, Run, RunStatus, Work
 from tests.tui.stage import FAILED, FINISHED, OPEN, stored_of
 from tui.models import summary
 from tui.models.columns import Cell
+from tui.text import clean
 
-SAID = {
+STEP = Span(1, "step", "a", began=1, started=100.0)
+CALL = Span(1, "llm", "a", "SimpleExecutor", began=1, started=100.0, model="gpt-4o")
+
+EXPECTED = {
     "run_started": (ev.RunStarted(run_mode="report"), "report run"),
     "run_finished": (
         ev.RunFinished(total_steps=12, total_nodes=4, duration_seconds=60.0),
-        "12 steps, 4 nodes reported in 1m00s",
+        "12 steps, 4 tasks reported in 1m00s",
     ),
     "run_error": (ev.RunError(error_type="ValueError", error_message="no such model"), "ValueError: no such model"),
     "step_started": (ev.StepStarted(node_id="a", step=3, node_goal="Write"), "step 3 · Write"),
@@ -26,12 +35,12 @@ SAID = {
     "node_created": (ev.NodeCreated(node_nid="1.2", node_type="PLAN_NODE", task_goal="Write"), "1.2 plan · Write"),
     "plan_received": (ev.PlanReceived(raw_plan=[ev.PlannedTask(), ev.PlannedTask()]), "2 tasks"),
     "node_added": (ev.NodeAdded(added_node_nid="3"), "3 joins the plan"),
-    "edge_added": (ev.EdgeAdded(parent_node_nid="1", child_node_nid="2"), "2 waits for 1"),
-    "inner_graph_built": (ev.InnerGraphBuilt(node_count=2, edge_count=1), "2 nodes, 1 edge"),
+    "edge_added": (ev.EdgeAdded(parent_node_nid="1", child_node_nid="2"), "2 depends on 1"),
+    "inner_graph_built": (ev.InnerGraphBuilt(node_count=2, edge_count=1), "2 tasks, 1 dependency"),
     "node_result_available": (ev.NodeResultAvailable(action_name="plan", result_summary="good"), "plan · good"),
     "llm_call_started": (
         ev.LlmCallStarted(agent_class="SimpleExecutor", model="m", prompt_preview="Hi"),
-        "executor · m · Hi",
+        "executor · Hi · m",
     ),
     "llm_call_completed": (
         ev.LlmCallCompleted(agent_class="Other", token_usage=ev.TokenUsage(1, 2), result_summary="Hi"),
@@ -46,58 +55,91 @@ SAID = {
 }
 
 
+PARTICULAR = {
+    "run_error": ("error_type", "error_message"),
+    "step_started": ("step", "node_goal"),
+    "step_finished": ("step", "action_name", "status_after"),
+    "node_status_changed": ("old_status", "new_status"),
+    "node_created": ("task_goal",),
+    "node_added": ("added_node_nid",),
+    "edge_added": ("parent_node_nid", "child_node_nid"),
+    "inner_graph_built": ("node_count", "edge_count"),
+    "node_result_available": ("action_name",),
+    "tool_invoked": ("tool_name", "api_name"),
+    "tool_returned": ("tool_name", "api_name", "state"),
+}
+"""By event type, the fields of the payload whose values the line contains."""
+
+
 def stored(facts: Facts, event_type: str = "") -> Stored:
     return Stored(1, 1, Event("id", event_type or facts.type, 0.0, "run", facts), facts.failed, None, None)
 
 
 class TestEvents:
-    """What an event says, in a timeline."""
+    """The line about an event in a timeline."""
 
-    @pytest.mark.parametrize("event_type", SAID)
-    def test_each_type_says_what_matters(self, event_type: str) -> None:
-        facts, said = SAID[event_type]
-        assert summary.event_summary(stored(facts, event_type)).text == said
+    @pytest.mark.parametrize("event_type", EXPECTED)
+    def test_each_type_shows_its_main_facts(self, event_type: str) -> None:
+        facts, expected = EXPECTED[event_type]
+        assert summary.event_summary(stored(facts, event_type)).text == expected
 
-    def test_all_types_are_here(self) -> None:
-        assert SAID.keys() == {*ev.TYPES, "brain_dumped"}
+    def test_every_type_is_tested(self) -> None:
+        assert EXPECTED.keys() == {*ev.TYPES, "brain_dumped"}
 
-    @pytest.mark.parametrize("event_type", SAID)
-    def test_an_event_that_says_nothing_is_no_trouble(self, event_type: str) -> None:
+    @pytest.mark.parametrize("event_type", EXPECTED)
+    def test_an_event_without_facts_has_a_line(self, event_type: str) -> None:
         facts = ev.TYPES.get(event_type, ev.Other)()
         assert len(summary.event_summary(stored(facts, event_type)).text) < 80
 
-    def test_failures_look_like_it(self) -> None:
-        assert summary.event_summary(stored(ev.LlmCallCompleted(error="timeout"))) == Cell("? · timeout", "failed")
+    def test_failures_have_the_role_of_a_failure(self) -> None:
+        assert summary.event_summary(stored(ev.LlmCallCompleted(error="timeout"))) == Cell("timeout · ?", "failed")
 
-    def test_an_empty_plan_says_what_it_means(self) -> None:
+    def test_an_empty_plan_is_explained(self) -> None:
         assert summary.event_summary(stored(ev.PlanReceived(raw_plan=[]))).text == "done as it is, no plan needed"
 
-    def test_of_a_plan_that_is_longer_than_what_is_kept_it_says_so(self) -> None:
-        plan = [ev.PlannedTask()] * (ev.PLANNED + 5)
+    def test_a_plan_beyond_the_stored_tasks_is_marked(self) -> None:
+        plan = [ev.PlannedTask()] * (ev.PLAN_TASKS_MAX + 5)
         assert summary.event_summary(stored(ev.PlanReceived(raw_plan=plan))).text == "at least 10,000 tasks"
 
-    def test_it_is_one_line_whatever_the_agent_wrote(self) -> None:
-        said = summary.event_summary(stored(ev.StepStarted(step=1, node_goal="a\nb\x1b[2J\t" + "x" * 9_999))).text
-        assert (said[:20], len(said)) == ("step 1 · a b␛[2J xxx", 300)
-
-    def test_every_event_of_whole_runs_says_something(self) -> None:
-        events = [found for scenario in (FINISHED, FAILED, OPEN) for found, _ in stored_of(scenario)]
-        assert all(summary.event_summary(found).text for found in events)
-
-
-class TestDoing:
-    """What a node does right now, and for how long."""
-
-    def test_an_open_call_names_the_model(self) -> None:
-        node = Node("a", 1, calls=(Call("llm", "SimpleExecutor", 100.0, model="gpt-4o"),))
-        assert summary.doing(node, 104.0) == "llm gpt-4o 4.0s"
-
-    def test_in_a_narrow_pane_it_does_not(self) -> None:
-        node = Node("a", 1, calls=(Call("llm", "SimpleExecutor", 100.0, model="gpt-4o"),))
-        assert summary.doing(node, 104.0, brief=True) == "llm 4.0s"
+    def test_the_text_of_an_agent_becomes_one_line(self) -> None:
+        output = summary.event_summary(stored(ev.StepStarted(step=1, node_goal="a\nb\x1b[2J\t" + "x" * 9_999))).text
+        assert (output[:20], len(output)) == ("step 1 · a b␛[2J xxx", 300)
 
     @pytest.mark.parametrize(
-        ("kind", "status", "said"),
+        ("facts", "expected"),
+        [
+            (ev.RunFinished(), "? tasks reported in n/a"),
+            (ev.RunFinished(total_nodes=0, duration_seconds=0.0), "0 tasks reported in 0.00s"),
+            (ev.RunFinished(total_nodes=1, total_steps=1), "1 step, 1 task reported in n/a"),
+        ],
+    )
+    def test_missing_totals_are_not_shown_as_zero(self, facts: ev.RunFinished, expected: str) -> None:
+        assert summary.event_summary(stored(facts)).text == expected
+
+    def test_every_event_of_simulated_runs_shows_its_main_facts(self) -> None:
+        found = [(stored, body) for scenario in (FINISHED, FAILED, OPEN) for stored, body in stored_of(scenario)]
+        assert len({stored.event.type for stored, _ in found}) > 12
+        for one, body in found:
+            payload, output = json.loads(body)["payload"], summary.event_summary(one).text
+            words = [payload.get(name) for name in PARTICULAR.get(one.event.type, ())]
+            known = [clean(str(word)) for word in words if word not in (None, "")]
+            assert known or one.event.type not in PARTICULAR, one.event.type
+            assert all(word[:40] in output for word in known), (one.event.type, output)
+
+
+class TestActivity:
+    """What a node does now, and for how long."""
+
+    def test_an_open_call_names_the_model(self) -> None:
+        node = Node("a", 1, calls=(CALL,))
+        assert summary.activity(node, 104.0) == "llm gpt-4o 4.0s"
+
+    def test_a_brief_text_omits_the_model(self) -> None:
+        node = Node("a", 1, calls=(CALL,))
+        assert summary.activity(node, 104.0, brief=True) == "llm 4.0s"
+
+    @pytest.mark.parametrize(
+        ("kind", "status", "expected"),
         [
             ("PLAN_NODE", "READY", "planning 4.0s"),
             ("EXECUTE_NODE", "READY", "executing 4.0s"),
@@ -108,49 +150,40 @@ class TestDoing:
             ("PLAN_NODE", "SLEEPING", "working 4.0s"),
         ],
     )
-    def test_an_open_step_is_told_by_the_status_before_it(self, kind: str, status: str, said: str) -> None:
-        assert summary.doing(Node("a", 1, node_type=kind, status=status, step=Step(1, 100.0)), 104.0) == said
+    def test_an_open_step_is_described_by_its_status(self, kind: str, status: str, expected: str) -> None:
+        assert summary.activity(Node("a", 1, node_type=kind, status=status, step=STEP), 104.0) == expected
 
-    def test_a_node_at_rest_does_nothing(self) -> None:
-        assert summary.doing(Node("a", 1, step=Step(1, 100.0, open=False)), 104.0) == ""
+    def test_an_idle_node_has_no_activity(self) -> None:
+        assert summary.activity(Node("a", 1, step=replace(STEP, ended=2)), 104.0) == ""
 
-    def test_clocks_that_disagree_give_no_negative_times(self) -> None:
-        assert summary.doing(Node("a", 1, step=Step(1, 100.0)), 50.0) == "working 0.00s"
+    def test_a_clock_behind_the_event_gives_no_negative_duration(self) -> None:
+        assert summary.activity(Node("a", 1, step=STEP), 50.0) == "working 0.00s"
 
 
 class TestRuns:
-    """How a run stands."""
+    """The status of a run in a few words."""
 
     @pytest.mark.parametrize(
-        ("run", "said"),
+        ("run", "words"),
         [
             (Run("r", RunStatus.COMPLETED, nodes=3, finished=3), "finished"),
             (Run("r", RunStatus.COMPLETED, nodes=3, finished=1), "ended, 2 open"),
             (Run("r", RunStatus.ERROR), "failed"),
-            (Run("r", latest=990.0), "running"),
+            (Run("r", latest=990.0), "live"),
+            (Run("r", latest=990.0, active=(Work("a", "llm", 900.0),)), "live"),
+            (Run("r", latest=931.0, active=(Work("a", "llm", 931.0),)), "llm for 1m09s"),
+            (Run("r", latest=931.0, active=(Work("a", "tool", 901.0), Work("b", "step", 931.0))), "tool for 1m39s"),
+            (Run("r", latest=931.0, active=(Work("b", "step", 700.0),)), "step for 5m00s"),
             (Run("r", latest=910.0), "silent 1m30s"),
-            (Run("r"), "running"),
+            (Run("r", latest=50.0), "interrupted"),
+            (Run("r"), "live"),
         ],
     )
-    def test_in_a_word_or_two(self, run: Run, said: str) -> None:
-        assert summary.run_ended(run, 1000.0) == said
+    def test_each_phase_has_a_text(self, run: Run, words: str) -> None:
+        assert summary.run_status(run, 1000.0) == words
 
-    @pytest.mark.parametrize(
-        ("run", "seconds"),
-        [
-            (Run("r"), None),
-            (Run("r", started=900.0, latest=990.0), 100.0),
-            (Run("r", started=900.0, latest=930.0), 100.0),
-            (Run("r", started=-100.0, latest=50.0), 150.0),
-            (Run("r", RunStatus.COMPLETED, started=900.0, ended=950.0, latest=960.0), 50.0),
-            (Run("r", RunStatus.ERROR, started=900.0, latest=960.0), 60.0),
-        ],
-    )
-    def test_time_goes_on_until_it_is_called_interrupted(self, run: Run, seconds: float | None) -> None:
-        assert summary.elapsed(run, 1000.0) == seconds
-
-    def test_tokens_that_nobody_counted_are_not_zero(self) -> None:
+    def test_missing_token_counts_have_no_total(self) -> None:
         assert (summary.tokens(None, None), summary.total(None, None)) == ("n/a", None)
 
-    def test_tokens_that_somebody_counted_are_added(self) -> None:
+    def test_published_token_counts_are_added(self) -> None:
         assert (summary.tokens(12_345, None), summary.total(5, None)) == ("12.3k+n/a", 5)

@@ -1,4 +1,4 @@
-"""Which columns of a table fit a width, and how a cell is filled. Pure."""
+"""Table layout: the columns that fit a width, and text padded or cut to a width. Widths are in cells. Pure."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -7,32 +7,32 @@ from rich.cells import cell_len, set_cell_size
 
 
 class Cell(NamedTuple):
-    """A text and the role in which it is drawn."""
+    """A text and its role in the theme."""
 
     text: str
     role: str = "text"
 
 
 class Column(NamedTuple):
-    """A column of fixed width, or, with width 0, the one that takes what is left."""
+    """A column of fixed width; a column of width 0 takes the remaining space."""
 
     name: str
     title: str
     width: int
     right: bool = False
     needs: int = 0
-    """The table must be at least this wide for the column to be shown."""
+    """Minimum width of the table for the column to be shown."""
 
 
 def fit(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]:
-    """The columns that a table of this width shows, with their widths; between two columns there is one cell of space."""
+    """The columns that a table of this width shows, with their widths. One cell separates two columns."""
     shown = [column for column in columns if width >= column.needs]
     left = width - sum(column.width + 1 for column in shown if column.width) - 1
     return [(column, column.width or max(left, 1)) for column in shown]
 
 
 def pad(text: str, width: int, right: bool = False, more: str = "…") -> str:
-    """The text in exactly so many cells, cut with an ellipsis where it is longer."""
+    """The text in exactly `width` cells, padded with spaces, or cut with the ellipsis `more`."""
     length = len(text) if text.isascii() else cell_len(text)
     if length > width:
         return set_cell_size(text, max(width - len(more), 0)) + more[:width]
@@ -40,9 +40,9 @@ def pad(text: str, width: int, right: bool = False, more: str = "…") -> str:
 
 
 def clip(cells: Iterable[Cell], width: int, tails: Sequence[Cell] = (), more: str = "…") -> list[Cell]:
-    """The cells one after the other in exactly so many cells of the screen, `tails` kept whole at their end.
+    """The texts in a row of exactly `width` cells: `cells` are cut so that `tails` fit behind them.
 
-    Where there is not even room for those, they are cut as well.
+    The tails are cut only if they alone are too long.
     """
     room = sum(cell_len(tail.text) for tail in tails)
     if room > width:

@@ -1,19 +1,20 @@
-"""What is typed to see only some events of a timeline. Pure."""
+"""The event filter of the timeline, parsed from the typed text. Pure."""
 
-from store.record import Match
+from store.model.record import Match
 from tui.theme import EVENTS
 
 PLACEHOLDER = "words, type:plan, type:llm, type:error"
-"""What can be typed, by example."""
+"""Examples of filters, shown in the empty input field."""
 
 KINDS = (*dict.fromkeys(short.partition(" ")[0] for _, _, short, _ in EVENTS.values()), "error")
-"""What can follow `type:`, as short as it can be said."""
+"""The shortest words that `type:` accepts."""
 
 
 def parse_match(text: str) -> Match:
-    """Words must all be found together as they stand; `type:` narrows to types whose name, or short name, holds a word.
+    """The filter for a typed text.
 
-    `type:error` means events that report an error, whatever their type.
+    The words are one phrase: the event must contain them in this order. `type:` selects the types whose name or short name
+    contains its word. `type:error` selects events of any type that report an error.
     """
     words, types, failed = [], set[str](), False
     for part in text.split():

@@ -1,12 +1,13 @@
-"""Sums over the beginning of a list of counts that keep changing."""
+"""Prefix sums over a list of changing counts."""
 
 from collections.abc import Iterable
 
 
 class Fenwick:
-    """A binary indexed tree over counts: prefix sums, and the place that a running total falls into.
+    """A binary indexed tree over counts: prefix sums, and the index that a running total falls into.
 
-    Building costs O(n); everything else O(log n). Slot i (counting from 1) holds the sum of the i & -i counts up to i.
+    Building it costs O(n), every other operation O(log n). Slot i, counted from 1, contains the sum of the i & -i counts up
+    to i.
     """
 
     __slots__ = ("_sums",)
@@ -22,7 +23,7 @@ class Fenwick:
         return len(self._sums) - 1
 
     def append(self, count: int) -> None:
-        """Add a count at the end."""
+        """Append a count."""
         slot = len(self._sums)
         below, first = slot - 1, slot - (slot & -slot)
         while below > first:
@@ -46,9 +47,9 @@ class Fenwick:
         return total
 
     def find(self, total: int) -> tuple[int, int]:
-        """The place whose count covers `total` (0 <= total < the sum of all), and how far into that count it lies.
+        """The index of the count that covers `total` (0 <= total < sum of all), and the offset of `total` in that count.
 
-        No count may be negative.
+        Requires that no count is negative.
         """
         place, step = 0, 1 << len(self).bit_length()
         while step := step >> 1:

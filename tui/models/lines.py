@@ -1,4 +1,4 @@
-"""Text of many lines, wrapped to a width. Pure."""
+"""Lines of text in roles, wrapped to a width in cells. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -13,29 +13,29 @@ _WORD = re.compile(r"\S*\s*")
 
 
 class Line(NamedTuple):
-    """One line before wrapping. Where it wraps, the lines that follow are indented by `hang` cells."""
+    """One line before wrapping. Its continuation lines are indented by `hang` cells."""
 
     cells: tuple[Cell, ...] = ()
     hang: int = 0
 
 
 def line(text: str, role: str = "text", hang: int = 0) -> Line:
-    """A line of one role."""
+    """A line in one role."""
     return Line((Cell(text, role),), hang)
 
 
 def fact(label: str, text: str, role: str = "text", width: int = 10) -> Line:
-    """A label and what it stands for."""
+    """A label and its value."""
     return Line((Cell(f"{label:<{width}} ", "muted"), Cell(text, role)), width + 1)
 
 
 def heading(text: str) -> list[Line]:
-    """An empty line, and a title."""
+    """An empty line and a title."""
     return [Line(), line(text, "heading")]
 
 
 def prose(text: str, role: str = "text", indent: int = 0, limit: int = TEXT_LIMIT) -> list[Line]:
-    """What somebody wrote, cleaned. Thoughts are faint, headings strong."""
+    """A text of agents, cleaned. Headings are strong; text in <think> tags is faint."""
     found = []
     inside = False
     for part in clean_lines(text, limit):
@@ -48,7 +48,7 @@ def prose(text: str, role: str = "text", indent: int = 0, limit: int = TEXT_LIMI
 
 
 def wrap(lines: Iterable[Line], width: int) -> list[tuple[Cell, ...]]:
-    """The lines as they fit a width, broken between words."""
+    """The lines, wrapped between words. Spaces at a line break are omitted."""
     wrapped: list[tuple[Cell, ...]] = []
     for cells, hang in lines:
         text = "".join(cell.text for cell in cells)
@@ -58,13 +58,13 @@ def wrap(lines: Iterable[Line], width: int) -> list[tuple[Cell, ...]]:
         start = 0
         for end in _breaks(text, width, min(hang, width // 2)):
             indent = (Cell(" " * min(hang, width // 2)),) if start else ()
-            wrapped.append((*indent, *_slice(cells, start, end)))
+            wrapped.append((*indent, *_slice(cells, start, start + len(text[start:end].rstrip()))))
             start = end
     return wrapped
 
 
 def _breaks(text: str, width: int, hang: int) -> list[int]:
-    """Where each line ends."""
+    """The index in the text at which each wrapped line ends."""
     ends: list[int] = []
     room, at = width, 0
     for match in _WORD.finditer(text):
@@ -74,7 +74,7 @@ def _breaks(text: str, width: int, hang: int) -> list[int]:
             ends.append(at)
             room = width - hang
         if length > room:
-            for part in chop_cells(word, max(width - hang, 2))[:-1]:
+            for part in chop_cells(word.rstrip(), max(width - hang, 2))[:-1]:
                 at += len(part)
                 ends.append(at)
             room = width - hang - cell_len(text[at : match.end()])

@@ -1,100 +1,114 @@
-"""The visible rows of a growing forest, found without walking it.
+"""The visible rows of a growing forest, found without a walk over all nodes.
 
-A tree widget that draws rows [a, b) of 100,000 must not touch the other 99,950. So for every node the rows beneath it are
-counted (tally.py), and a row is found by going down from the root; under a wide node a Fenwick tree over the children
-finds the one that holds it.
+A widget that draws 50 of 100,000 rows must not visit the other 99,950. So the rows beneath every node are counted
+(tally.py), and a row is found by a descent from the root; beneath a wide node, by a Fenwick tree over its children.
 
-With n the nodes there are, d the depth of a node, f the fan-out along the way, and k the nodes that a change is about:
+Cost, with n the number of nodes, d the depth of a node, f that of children on the path, k that of changed nodes:
 
-    append, move, horizon, expand, collapse  O(kd), but never more than about one O(n) pass over integers
+    append, move, horizon, expand, collapse  O(kd), at most about one O(n) pass over integers
     load, expand_all, collapse_all           one such pass, some 20 ms for 100,000 nodes
     rows(a, b), index                        O(d log f), and O(1) for each row
-    following, descendants                   O(d) at worst for a node, O(1) on the whole
+    following, descendants                   O(d) for a node at worst, O(1) amortised
 
-A wide node pays O(f) once when it is asked about after all was counted again, or after one of its children has left.
+The first row looked up beneath a wide node after a recount, or after one of its children was moved away, costs O(f).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
 from typing import NamedTuple
 
 from tui.models.forest import TOP, Forest
 from tui.models.tally import Tally
 
 MAX_GUIDES = 32
-"""Levels of guides a row carries unless told otherwise: more than fit beside any text."""
+"""Default number of guides in a row: more than fit beside a text."""
 
 
 class Row(NamedTuple):
-    """What is needed to draw one row."""
+    """One row, as it is drawn."""
 
     node: int
     depth: int
-    """Levels beneath the roots in view, which are at 0."""
+    """Number of levels beneath the roots in view."""
     guides: tuple[bool, ...]
-    """For the ancestors at depth 1 and below, outermost first: does a line pass here on its way to their next sibling?
+    """Whether each ancestor has a next sibling, to which a vertical line leads. From depth 1 on, outermost first.
 
-    Only the nearest `max_guides` of them: where `depth - 1 - len(guides)` is positive, so many levels are left out.
+    Contains the nearest `max_guides` ancestors; `depth - 1 - len(guides)` levels are omitted.
     """
     last: bool
-    """No sibling follows: `└` rather than `├`. Said of the roots too, which usually have neither."""
+    """Whether the node is the last of its siblings: `└`, not `├`."""
     expandable: bool
-    """The node has children."""
+    """Whether the node has children."""
     expanded: bool
-    """The node has children and they are shown."""
+    """Whether the node has children and they are shown."""
     hidden: int
-    """Nodes hidden beneath a collapsed node."""
+    """Number of nodes hidden beneath a collapsed node."""
+    execution: int | None = None
+    """The only node beneath a collapsed node, if that is its execution: the row stands for both."""
 
 
 _Path = list[tuple[Sequence[int], int]]
-"""The way down to a row: at each depth the siblings, those beyond the horizon included, and the place among them."""
+"""The path from the root to a row: at each depth the siblings, even beyond the horizon, and the index in them."""
 
 
 class Outline(Forest):
-    """A forest whose nodes are expanded or collapsed, seen as a list of rows: `len(outline)` of them.
+    """A forest with expanded and collapsed nodes, as a list of `len(outline)` rows.
 
-    A new node is expanded. Nodes without children can be collapsed too: after `collapse_all`, a leaf that gets its first
-    child stays closed. Where a node is asked for, -1 may stand for what is around the roots. Changing a node that there is
-    not raises IndexError.
+    New nodes are expanded. A node without children can be collapsed too: after `collapse_all`, a leaf that gets a child
+    stays collapsed. -1 stands for the parent of the roots. A change of a node that does not exist raises IndexError.
 
-    Nodes at or beyond the horizon do not exist: no answer tells of them. What they are in and whether they are expanded
-    is kept for when they do. A child of a node that does not exist yet is nowhere to be seen either.
+    Nodes at or beyond the horizon, and their children, are in no result. Their parents, and whether they are expanded, are
+    kept until the horizon includes them.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._tally = Tally(self)
         self._root = TOP
+        self._executes = bytearray()
+        """By node: 1 if it is the execution of its parent."""
 
     # The forest
 
-    def load(self, parents: Sequence[int]) -> None:
-        """Begin anew with these nodes, given the parent of each: all expanded, all before the horizon, no focus.
+    def load(self, parents: Sequence[int], executions: Iterable[int] = ()) -> None:
+        """Replace all nodes, given the parent of each. All exist, and are expanded except for pairs; there is no focus.
 
         Raises:
-            ValueError: a parent is no node, or a node would contain itself. The outline is empty then.
+            ValueError: a parent does not exist, or a node would contain itself. The outline is empty then.
         """
         super().__init__()
         self._tally = Tally(self)
         self._root = TOP
-        self.append(parents)
+        self._executes = bytearray()
+        self.append(parents, executions)
 
-    def append(self, parents: Sequence[int]) -> None:
-        """Add nodes, given the parent of each, which may be a later one of them. A horizon at the end moves along.
+    def append(self, parents: Sequence[int], executions: Iterable[int] = ()) -> None:
+        """Append nodes, given the parent of each, which can be one of the new nodes. A horizon at the end stays at the end.
+
+        `executions`: the new nodes that are the execution of their parent. See `task`.
 
         Raises:
-            ValueError: a parent is no node, or a node would contain itself. Nothing has changed then.
+            ValueError: a parent does not exist, or a node would contain itself. The outline is unchanged then.
         """
-        at_end = self.horizon == self.total
+        first, at_end = self.total, self.horizon == self.total
         self._link(parents)
         self._tally.extend(parents)
+        self._executes += bytes(len(parents))
+        for node in executions:
+            self._executes[node] = 1
+        if first:
+            self._pair_up(range(first, self.total))
+        else:
+            for task in self._pairs():
+                self._tally.expanded[task] = 0
         if at_end:
             self.set_horizon(self.total)
 
     def move(self, node: int, parent: int) -> None:
-        """Put a node, with all that is in it, into another one, or among the roots.
+        """Move a node, with everything beneath it, to another parent; -1 makes it a root.
 
         Raises:
-            ValueError: the parent is the node itself or lies in it.
+            ValueError: the parent is the node itself or beneath it.
         """
         self._check(node)
         before = self.parents[node]
@@ -104,30 +118,99 @@ class Outline(Forest):
             self._check(parent)
             if parent == node or node in self.ancestors(parent):
                 raise ValueError(f"node {node} cannot be in node {parent}: it would contain itself")
+        for other in (before, parent):
+            self._forget_order(other)
         self._relink(node, parent)
         self._tally.moved(node, before)
+        self._pair_up([node])
 
     def set_horizon(self, horizon: int) -> None:
-        """Let exactly the nodes numbered below this exist. A focus beyond it moves to the nearest ancestor that exists.
+        """Let the first `horizon` nodes exist. A focus that no longer exists moves to its nearest existing ancestor.
 
         Raises:
-            ValueError: there are not so many nodes.
+            ValueError: there are fewer nodes.
         """
         if not 0 <= horizon <= self.total:
             raise ValueError(f"the horizon cannot be {horizon}: there are {self.total} nodes")
         before, self._horizon = self._horizon, horizon
+        for parent in self.ordered and self.ordered.intersection(self.parents[min(before, horizon) : max(before, horizon)]):
+            self._forget_order(parent)
         self._tally.horizon_moved(before)
         while self._root >= horizon:
             self._root = self.parents[self._root]
 
+    # Pairs: a task and its only execution, which has nothing beneath it. They are collapsed until the user expands them.
+
+    def task(self, node: int) -> int:
+        """The task of a pair of which the node is the execution; else the node itself."""
+        parent, inside = self.parents[node], self.all_children
+        paired = self._executes[node] and parent != TOP and len(inside[parent]) == 1 and not inside[node]
+        return parent if paired else node
+
+    def execution(self, node: int) -> int | None:
+        """The execution that the row of a collapsed task stands for; None if the row stands for the task alone."""
+        inside = self.all_children[node]
+        if len(inside) != 1 or inside[0] >= self._horizon or self._tally.expanded[node] or self.task(inside[0]) != node:
+            return None
+        return inside[0]
+
+    def _pairs(self) -> list[int]:
+        """The task of each pair."""
+        parents, inside = self.parents, self.all_children
+        found = [(parents[node], node) for node in compress(range(self.total), self._executes)]
+        return [task for task, node in found if task != TOP and len(inside[task]) == 1 and not inside[node]]
+
+    def _pair_up(self, nodes: Iterable[int]) -> None:
+        """Collapse the tasks that became a pair by some new or moved nodes; expand those that no longer are one."""
+        parents, inside = self.parents, self.all_children
+        for node in nodes:
+            parent = parents[node]
+            if parent == TOP:
+                continue
+            if self.task(node) != node:
+                self._tally.open(parent, False)
+            elif len(inside[parent]) == 2 and any(self._executes[child] for child in inside[parent]):
+                self._tally.open(parent, True)
+            elif self._executes[parent] and len(inside[parent]) == 1 and parents[parent] != TOP:
+                self._tally.open(parents[parent], True)
+
     def size(self, node: int) -> int:
-        """The number of nodes in a subtree, its root included; under -1, of all that can be seen."""
+        """Number of existing nodes in a subtree, its root included; of -1, in the forest."""
         return self._tally.within[node] + (node != TOP)
 
-    # What is open
+    # The order of children
+
+    @property
+    def ordered(self) -> set[int]:
+        """The nodes whose children were ordered, and did not change since."""
+        return set(self._ordered)
+
+    def order(self, node: int, children: Sequence[int]) -> None:
+        """Order the existing children of a node (-1: the roots) until one is added or removed.
+
+        Raises:
+            ValueError: these are not its children.
+        """
+        if children == self.children(node):
+            return
+        if sorted(children) != sorted(self.children(node)):
+            raise ValueError(f"the children of node {node} are others")
+        self._ordered[node] = list(children)
+        self._tally.reordered(node)
+
+    def order_by_creation(self) -> None:
+        """Order the children of all nodes by their creation."""
+        for node in self.ordered:
+            self._forget_order(node)
+
+    def _forget_order(self, node: int) -> None:
+        if self._ordered.pop(node, None) is not None:
+            self._tally.reordered(node)
+
+    # Expanding and collapsing
 
     def is_expanded(self, node: int) -> bool:
-        """Whether the children of a node, should it have any, are shown beneath it."""
+        """Whether a node is expanded, with or without children."""
         self._check(node)
         return self._tally.expanded[node] == 1
 
@@ -137,36 +220,36 @@ class Outline(Forest):
         self._tally.open(node, True)
 
     def collapse(self, node: int) -> None:
-        """Hide all that is beneath a node."""
+        """Hide everything beneath a node."""
         self._check(node)
         self._tally.open(node, False)
 
     def toggle(self, node: int) -> None:
-        """Expand a collapsed node, collapse an expanded one."""
+        """Expand a collapsed node; collapse an expanded node."""
         self._tally.open(node, not self.is_expanded(node))
 
     def expand_all(self, under: int = TOP) -> None:
-        """Expand a node and all beneath it; under -1, every node."""
+        """Expand a node and everything beneath it; -1: all nodes. Pairs are collapsed."""
         self._open_all(under, True)
 
     def collapse_all(self, under: int = TOP) -> None:
-        """Collapse a node and all beneath it; under -1, every node."""
+        """Collapse a node and everything beneath it; -1: all nodes."""
         self._open_all(under, False)
 
     def reveal(self, node: int) -> None:
-        """Expand all ancestors of a node. The focus stays, so a node outside it stays out of view."""
-        for ancestor in self.ancestors(node):  # nearest first: each change is carried to the next collapsed one only
+        """Expand all ancestors of a node. The focus does not change, so a node outside it stays out of view."""
+        for ancestor in self.ancestors(node):  # nearest first: each change is propagated only to the next collapsed node
             self._tally.open(ancestor, True)
 
-    # What is in view
+    # Rows
 
     @property
     def root(self) -> int | None:
-        """The node whose subtree is in view, None when the whole forest is."""
+        """The focus: the node whose subtree is in view; None for the whole forest."""
         return None if self._root == TOP else self._root
 
     def focus(self, node: int | None) -> None:
-        """Let the rows be those of one subtree, its root at depth 0; None, or -1, shows the whole forest.
+        """Narrow the rows to one subtree, with its root at depth 0; None or -1: the whole forest.
 
         Raises:
             IndexError: the node does not exist.
@@ -176,12 +259,12 @@ class Outline(Forest):
         self._root = TOP if node is None else node
 
     def following(self, node: int | None, step: int = 1) -> Iterator[int]:
-        """The nodes in focus, hidden or not, in the order of the tree from a node on (`step` -1: backwards).
+        """The nodes in focus, including hidden ones, in the order of the tree after a node (`step` -1: before it).
 
-        Goes round at the end and ends with the node itself; begins at the beginning when it is None or out of focus. The
-        forest must not change meanwhile.
+        Wraps around and ends with the node itself. With None or a node out of focus, begins at the first node. The forest
+        must not change meanwhile.
         """
-        if node is not None and node != TOP and self.leads_to(self._root, node):
+        if node is not None and node != TOP and self.contains(self._root, node):
             yield from self.after(node, self._root, step)
         for other in self.subtree(self._root, step):
             yield other
@@ -195,19 +278,19 @@ class Outline(Forest):
         """One row.
 
         Raises:
-            IndexError: there is no such row.
+            IndexError: the row does not exist.
         """
         if not 0 <= index < len(self):
             raise IndexError(f"no row {index} among {len(self)}")
         return self.rows(index, index + 1, max_guides)[0]
 
     def rows(self, start: int, stop: int, max_guides: int = MAX_GUIDES) -> list[Row]:
-        """The rows from `start` up to `stop`, as many of them as there are."""
+        """The rows from `start` up to `stop`, as far as they exist."""
         start, stop = max(start, 0), min(stop, len(self))
         return self._walk(self._path(start), stop - start, max_guides) if start < stop else []
 
     def index(self, node: int) -> int | None:
-        """The row of a node, None when an ancestor is collapsed, or the node is outside the focus or does not exist."""
+        """The row of a node; None if an ancestor is collapsed, or the node is out of focus or does not exist."""
         horizon, parents, expanded, rows_before = self._horizon, self.parents, self._tally.expanded, self._tally.rows_before
         row = 0
         while node != self._root:
@@ -220,7 +303,7 @@ class Outline(Forest):
     def _open_all(self, under: int, expanded: bool) -> None:
         if under != TOP:
             self._check(under)
-        self._tally.open_all(under, expanded)
+        self._tally.open_all(under, expanded, self._pairs() if expanded else ())
 
     def _path(self, row: int) -> _Path:
         node, path, child_at = self._root, _Path(), self._tally.child_at
@@ -229,15 +312,15 @@ class Outline(Forest):
             row -= 1
         while row >= 0:
             place, row = child_at(node, row)
-            siblings = self.kids[node]
+            siblings = self.siblings(node)
             path.append((siblings, place))
             node = siblings[place]
             row -= 1
         return path
 
     def _walk(self, path: _Path, wanted: int, max_guides: int) -> list[Row]:
-        """The rows from the one that the path leads to, in order; `wanted` must not exceed what there is."""
-        horizon, kids, within, expanded = self._horizon, self.kids, self._tally.within, self._tally.expanded
+        """`wanted` rows, which must exist, from the row at the end of the path on."""
+        horizon, siblings_of, within, expanded = self._horizon, self.siblings, self._tally.within, self._tally.expanded
         lines = [place + 1 < len(siblings) and siblings[place + 1] < horizon for siblings, place in path]
         rows: list[Row] = []
         while True:
@@ -246,11 +329,12 @@ class Outline(Forest):
             inner, opened = within[node], expanded[node]
             shown = inner > 0 and opened > 0
             guides = tuple(lines[max(1, depth - max_guides) : depth])
-            rows.append(Row(node, depth, guides, not lines[-1], inner > 0, shown, 0 if opened else inner))
+            execution = self.execution(node) if inner == 1 and not opened else None
+            rows.append(Row(node, depth, guides, not lines[-1], inner > 0, shown, 0 if opened else inner, execution))
             if len(rows) == wanted:
                 return rows
             if shown:
-                path.append((kids[node], 0))
+                path.append((siblings_of(node), 0))
             else:
                 while not lines[-1]:
                     path.pop()

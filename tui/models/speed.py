@@ -1,10 +1,10 @@
-"""How fast a run is played: at multiples of the time that it took, and beyond that by its events. Pure."""
+"""Speeds of playback: multiples of real time, and events a second. Pure."""
 
 from typing import NamedTuple
 
 
 class Speed(NamedTuple):
-    """So many seconds of the run, or so many events, in a second."""
+    """Seconds of the run, or number of events, that are played in a second."""
 
     rate: float
     by_events: bool = False
@@ -17,16 +17,16 @@ SPEEDS = (
     *(Speed(rate) for rate in (0.5, 1, 2, 5, 10, 20, 50, 100)),
     *(Speed(rate, by_events=True) for rate in (10, 100, 1000)),
 )
-"""From the slowest to the fastest."""
+"""All speeds, slowest first."""
 
 REAL_TIME = Speed(1)
 
 
 def faster(speed: Speed) -> Speed:
-    """The next faster one, or the same where there is none."""
+    """The next faster speed, if there is one, else the same."""
     return SPEEDS[min(SPEEDS.index(speed) + 1, len(SPEEDS) - 1)]
 
 
 def slower(speed: Speed) -> Speed:
-    """The next slower one, or the same where there is none."""
+    """The next slower speed, if there is one, else the same."""
     return SPEEDS[max(SPEEDS.index(speed) - 1, 0)]

@@ -1,59 +1,56 @@
-"""How many nodes are beneath each node of a forest, and how many of them have a row on the screen.
+"""The number of nodes beneath each node of a forest, and the number of their visible rows.
 
-A change is carried up to the roots at once. Several that happen together are carried together, the youngest node first:
-a node is hardly ever older than the one it is in, so their ways have met by the time they pass a common ancestor, and
-each ancestor is passed once. The order is for speed alone. When the way is longer than counting everything again, which
-takes about 0.1 µs a node, everything is counted again.
+A change is propagated to the ancestors at once. Simultaneous changes are propagated together, from the youngest node on:
+a node is rarely older than its parent, so the changes beneath a common ancestor are added up before they reach it, and each
+ancestor is updated once. This order affects only the speed. If propagation takes more steps than a recount, which costs
+about 0.1 µs for each node, all nodes are recounted.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import compress
 
 from tui.models.fenwick import Fenwick
 from tui.models.forest import TOP, Forest
 
-WIDE = 64
-"""Children beyond which rows are found by a Fenwick tree; up to here a plain scan is as fast and takes no memory."""
+SCAN_MAX_CHILDREN = 64
+"""Number of children above which a Fenwick tree finds a row. Up to it a scan is as fast, and needs no memory."""
 
-PATIENCE = 10
-"""All is counted again rather than carried past more than one node in this many."""
+RECOUNT_NODES_PER_STEP = 10
+"""Number of nodes that are recounted in the time of one step of propagation."""
 
-AT_LEAST = 100
-"""Steps that a change is carried in any case."""
+PROPAGATION_MIN_STEPS = 100
+"""Number of steps that a change is propagated before a recount, however small the forest."""
 
 
 class Tally:
-    """Counts that keep up with a forest. Only nodes before its horizon count; only their changes are carried on.
+    """Counts of what is beneath each node, the node itself excluded. Nodes beyond the horizon are not counted."""
 
-    Those of the children of a node are added up in it; it is not among them itself.
-    """
-
-    __slots__ = ("_forest", "_kids", "_parents", "_sums", "below", "expanded", "within")
+    __slots__ = ("_all_children", "_forest", "_parents", "_sums", "below", "expanded", "within")
 
     def __init__(self, forest: Forest) -> None:
-        self._forest, self._parents, self._kids = forest, forest.parents, forest.kids
+        self._forest, self._parents, self._all_children = forest, forest.parents, forest.all_children
         self.within = [0]
-        """Nodes beneath each node."""
+        """Number of nodes beneath each node."""
         self.below = [0]
-        """Rows beneath each node, were it expanded."""
+        """Number of rows beneath each node if it is expanded."""
         self.expanded = bytearray(b"\1")
-        """1 where a node is expanded. The top always is."""
-        self._sums: dict[int, Fenwick] = {}  # over the rows of all kids of a wide node, 0 for those beyond the horizon
+        """By node: 1 if it is expanded, else 0. The parent of the roots always is."""
+        self._sums: dict[int, Fenwick] = {}  # by wide node: the rows of its children, 0 beyond the horizon
 
     def rows(self, node: int) -> int:
-        """The rows that a subtree takes, its root included."""
+        """Number of rows of a subtree, its root included."""
         return 1 + self.below[node] if self.expanded[node] else 1
 
     # Changes
 
     def extend(self, parents: Sequence[int]) -> None:
-        """The forest has new nodes, beyond its horizon."""
+        """The forest has new nodes, which are beyond its horizon."""
         new = len(parents)
         self.within[TOP:TOP] = self.below[TOP:TOP] = [0] * new
         self.expanded[TOP:TOP] = b"\1" * new
-        if new > self._patience():
+        if new > self._max_steps():
             self._sums.clear()
         elif self._sums:
             for parent in parents:
@@ -61,20 +58,20 @@ class Tally:
                     self._sums[parent].append(0)
 
     def horizon_moved(self, before: int) -> None:
-        """Nodes came into being, or went out of it."""
+        """The horizon of the forest was `before`."""
         now = self._forest.horizon
         sign, nodes = (1, range(before, now)) if now > before else (-1, range(now, before))
-        if len(nodes) > self._patience():
+        if len(nodes) > self._max_steps():
             self.recount()
             return
         changes = _Changes()
         for node in nodes:
             self._note(changes, node, sign * (1 + self.within[node]), sign * self.rows(node))
-        self._carry(changes)
+        self._propagate(changes)
 
     def moved(self, node: int, before: int) -> None:
-        """A node that was in another one, `before`, was moved with all that is in it."""
-        siblings = self._kids[after := self._parents[node]]
+        """A node was moved, with everything beneath it. Its parent was `before`."""
+        siblings = self._all_children[after := self._parents[node]]
         self._sums.pop(before, None)
         if after in self._sums:
             if siblings[-1] == node:
@@ -86,22 +83,28 @@ class Tally:
             changes = _Changes()
             changes.add(before, -size, -rows)
             self._note(changes, node, size, rows)
-            self._carry(changes)
+            self._propagate(changes)
+
+    def reordered(self, node: int) -> None:
+        """The children of a node have another order."""
+        self._sums.pop(node, None)
 
     def open(self, node: int, expanded: bool) -> None:
         """Expand or collapse a node."""
         if self.expanded[node] != expanded:
             self.expanded[node] = expanded
-            self._carry_rows(node, self.below[node] if expanded else -self.below[node])
+            self._propagate_rows(node, self.below[node] if expanded else -self.below[node])
 
-    def open_all(self, under: int, expanded: bool) -> None:
-        """Expand or collapse a node and all beneath it; under the top, every node that exists."""
+    def open_all(self, under: int, expanded: bool, closed: Iterable[int] = ()) -> None:
+        """Expand or collapse a node and everything beneath it; -1: all nodes that exist. `closed` stay collapsed."""
         if under == TOP:
             self.expanded[: self._forest.horizon] = bytes([expanded]) * self._forest.horizon
+            for node in closed:
+                self.expanded[node] = 0
             self.recount()
             return
         children, before, found = self._forest.children, self.rows(under), [under]
-        for node in found:  # grows as it goes
+        for node in found:  # grows during the loop
             self.expanded[node] = expanded
             if self.within[node]:
                 inner = children(node)
@@ -109,21 +112,25 @@ class Tally:
                 self.below[node] = self.within[node] if expanded else len(inner)
         for wide in self._sums.keys() & set(found):
             del self._sums[wide]
-        self._carry_rows(under, self.rows(under) - before)
+        self._propagate_rows(under, self.rows(under) - before)
+        for node in set(closed).intersection(found):
+            self.open(node, False)
 
     # Counting
 
     def recount(self) -> None:
-        """Count everything again."""
+        """Count all nodes and rows from scratch."""
         forest, expanded = self._forest, self.expanded
-        parents, kids, horizon = self._parents, self._kids, forest.horizon
+        parents, all_children, horizon = self._parents, self._all_children, forest.horizon
         if horizon == forest.total:
-            within = list(map(len, kids))
+            within = list(map(len, all_children))
         else:
-            within = [(len(some) if some[-1] < horizon else bisect_left(some, horizon)) if some else 0 for some in kids]
+            within = [
+                (len(some) if some[-1] < horizon else bisect_left(some, horizon)) if some else 0 for some in all_children
+            ]
         below = within.copy()
-        inner = list(compress(range(forest.total), kids))
-        missing = [0] * len(kids)  # children with children whose counts have not been added to a node yet
+        inner = list(compress(range(forest.total), all_children))
+        missing = [0] * len(all_children)  # by node: number of its inner children that are not added to it yet
         for node in inner:
             missing[parents[node]] += 1
         for youngest in reversed(inner):
@@ -136,35 +143,35 @@ class Tally:
                     if expanded[node]:
                         below[parent] += below[node]
                 if parent <= youngest:
-                    break  # it has its turn
-                node = parent  # it had its turn, but was missing this one
+                    break  # the outer loop comes to it later
+                node = parent  # the outer loop skipped it while this child was missing
         self.within, self.below = within, below
         self._sums.clear()
 
-    def _patience(self) -> int:
-        return AT_LEAST + self._forest.horizon // PATIENCE
+    def _max_steps(self) -> int:
+        return PROPAGATION_MIN_STEPS + self._forest.horizon // RECOUNT_NODES_PER_STEP
 
-    def _carry_rows(self, node: int, rows: int) -> None:
+    def _propagate_rows(self, node: int, rows: int) -> None:
         if rows and node < self._forest.horizon:
             changes = _Changes()
             self._note(changes, node, 0, rows)
-            self._carry(changes)
+            self._propagate(changes)
 
     def _note(self, changes: "_Changes", child: int, size: int, rows: int) -> None:
-        """A child takes more nodes and rows than before: that changes its parent."""
+        """Note that a child grew by `size` nodes and `rows` rows, as a change of its parent."""
         parent = self._parents[child]
         if parent in self._sums:
-            self._sums[parent].add(self._forest.place(child), rows)
+            self._sums[parent].add(self._forest.rank(child), rows)
         changes.add(parent, size, rows)
 
-    def _carry(self, changes: "_Changes") -> None:
-        """Apply changes to the nodes they are for, and to all around these."""
+    def _propagate(self, changes: "_Changes") -> None:
+        """Apply changes to their nodes and to all ancestors of these."""
         parents, horizon = self._parents, self._forest.horizon
         within, below, expanded, sums = self.within, self.below, self.expanded, self._sums
-        waiting = [-node for node in changes.sizes]  # a heap gives the least, and the greatest number is wanted
+        waiting = [-node for node in changes.sizes]  # negated: a heap returns the least, and the greatest number is needed
         heapify(waiting)
         node = size = rows = 0
-        for _ in range(self._patience()):
+        for _ in range(self._max_steps()):
             if not size and not rows:
                 if not waiting:
                     return
@@ -179,7 +186,7 @@ class Tally:
             if not expanded[node]:
                 rows = 0
             elif rows and parent in sums:
-                sums[parent].add(self._forest.place(node), rows)
+                sums[parent].add(self._forest.rank(node), rows)
             if waiting and -waiting[0] >= parent:
                 if parent not in changes.sizes:
                     heappush(waiting, -parent)
@@ -189,13 +196,13 @@ class Tally:
                 node = parent
         self.recount()
 
-    # Questions
+    # Lookup
 
     def rows_before(self, node: int) -> int:
-        """The rows that the siblings before a node take."""
-        siblings = self._kids[self._parents[node]]
-        if len(siblings) > WIDE:
-            return self._sums_of(self._parents[node]).sum(self._forest.place(node))
+        """Number of rows of the siblings before a node."""
+        siblings = self._forest.siblings(self._parents[node])
+        if len(siblings) > SCAN_MAX_CHILDREN:
+            return self._sums_of(self._parents[node]).sum(self._forest.rank(node))
         below, expanded, rows = self.below, self.expanded, 0
         for sibling in siblings:
             if sibling == node:
@@ -204,11 +211,11 @@ class Tally:
         return rows
 
     def child_at(self, node: int, row: int) -> tuple[int, int]:
-        """The place of the child of a node that takes a row (0 <= row < below[node]), and the row within that child."""
-        children = self._kids[node]
+        """The index of the child that contains a row (0 <= row < below[node]) of a node, and the row within that child."""
+        children = self._forest.siblings(node)
         if len(children) == 1:
             return 0, row
-        if len(children) > WIDE:
+        if len(children) > SCAN_MAX_CHILDREN:
             return self._sums_of(node).find(row)
         below, expanded, place = self.below, self.expanded, 0
         for child in children:
@@ -221,15 +228,15 @@ class Tally:
 
     def _sums_of(self, node: int) -> Fenwick:
         if node not in self._sums:
-            below, expanded, born = self.below, self.expanded, self._forest.children(node)
-            rows = [1 + below[child] if expanded[child] else 1 for child in born]
-            rows += [0] * (len(self._kids[node]) - len(born))
+            below, expanded, existing = self.below, self.expanded, self._forest.children(node)
+            rows = [1 + below[child] if expanded[child] else 1 for child in existing]
+            rows += [0] * (len(self._all_children[node]) - len(existing))
             self._sums[node] = Fenwick(rows)
         return self._sums[node]
 
 
 class _Changes:
-    """What is to be added to the counts beneath some nodes."""
+    """Amounts to be added to the counts of nodes."""
 
     __slots__ = ("rows", "sizes")
 

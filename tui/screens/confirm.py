@@ -1,4 +1,4 @@
-"""A question to be answered with yes or no before something is lost."""
+"""A dialog that asks for confirmation before something is deleted."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from textual.widgets import Button, Static
 
 
 class Confirm(ModalScreen[bool]):
-    """Asks, and gives the answer to the screen below. No is what Enter means at first."""
+    """Returns the answer to the screen below. `No` is focused first."""
 
     CSS = """
     Confirm { align: center middle; }
@@ -25,7 +25,7 @@ class Confirm(ModalScreen[bool]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes", id="confirm.yes", tooltip="Do it"),
-        Binding("n,escape,q", "answer(False)", "No", id="confirm.no", tooltip="Leave it as it is"),
+        Binding("n,escape,q", "answer(False)", "No", id="confirm.no", tooltip="Do not do it"),
     ]
 
     def __init__(self, question: Content, yes: str) -> None:

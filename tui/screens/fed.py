@@ -1,4 +1,4 @@
-"""A screen that is kept up to date from the file: it reads when the file changed and it is the one being looked at."""
+"""Base of the screens that show what the file contains: reads it again whenever it changes while the screen is visible."""
 
 import asyncio
 import time
@@ -11,99 +11,119 @@ from textual._styles_cache import StylesCache
 from textual.message import Message
 from textual.screen import Screen
 
-from store.errors import RunChanged, StoreError
-from store.reader import Reader
+from store.database.reader import Reader
+from store.errors import FileBusy, RunChanged, StoreError
 from tui.text import clean
 from tui.theme import Glyphs
+from tui.widgets.prompt import Prompt
+from tui.widgets.status_bar import StatusBar
 
-FRAME = 1 / 50
-"""Seconds between two readings at least: more often than the eye can follow helps nobody."""
+FRAME_S = 1 / 50
+"""Minimum time between two readings, in seconds."""
 
+CPU_SHARE = 0.4
+"""Maximum share of a processor that readings without a key press take. Slow readings are repeated less often for it."""
 
-SHARE, LONGEST = 0.4, 0.25
-"""Of a processor, what may be spent on showing what happens by itself: where that is much, it is shown less often. Seconds
-between two readings at most for that reason."""
+MAX_REST_S = 0.25
+"""Maximum time between two readings, in seconds, that `CPU_SHARE` causes."""
 
-AGAIN = 1.0
-"""Seconds after which what could not be read is tried again."""
+RETRY_S = 1.0
+"""Seconds after which a failed reading is repeated."""
 
 
 class FedScreen(Screen[None]):
-    """Subclasses give `read`, called with an open file whenever there may be news, and `tick`, called every second.
+    """Subclasses implement `read`, and `tick` if they show the time.
 
-    Both may still be at it when the screen was closed. So they hold on to the widgets that they fill: a query would not
-    find them any more.
+    Both can be running when the screen is closed, so that queries no longer find its widgets: subclasses keep references
+    to the widgets that they fill.
     """
 
     class Shown(Message):
-        """The screen is the one being looked at now."""
+        """The screen became visible."""
 
     def __init__(self, glyphs: Glyphs, clock: Callable[[], float]) -> None:
         super().__init__()
         self.glyphs = glyphs
         self.clock = clock
         self.reader: Reader | None = None
-        """The file, None until it is open."""
+        """None until the file is open."""
         self._news = asyncio.Event()
         self._urgent = asyncio.Event()
         self._reading = False
 
+    # For subclasses
+
     async def read(self, reader: Reader) -> None:
-        """Show what the file holds now."""
+        """Show what the file contains."""
         raise NotImplementedError
 
+    async def until_ready(self) -> None:
+        """Wait until keys can act on the contents of the screen."""
+
     def tick(self) -> None:
-        """A second went by."""
+        """Called every second while the screen is visible."""
 
     def back(self) -> bool:
-        """One level back within the screen; False when there is none."""
+        """Go back one level within the screen. Returns False if there is none."""
         return False
 
+    # The file
+
+    async def refresh_from(self, reader: Reader) -> None:
+        """Show what the file contains, status bar included, in one read transaction."""
+        async with reader.snapshot():
+            streams = await reader.streams()
+            await self.read(reader)
+            for bar in self.query(StatusBar):  # before any other await, so that both are drawn in one frame
+                bar.keep_up(streams)
+
     def news(self, reader: Reader | None) -> None:
-        """The file changed, or there is another one."""
+        """Read again: the file changed, or another file was opened."""
         self.reader = reader
         self._news.set()
 
+    def soon(self) -> None:
+        """Read again at once, because the user asked for something."""
+        self._news.set()
+        self._urgent.set()
+
+    def later(self) -> None:
+        """Read again after RETRY_S, because a reading failed."""
+        self.set_timer(RETRY_S, self._news.set)
+
     @property
-    def looked_at(self) -> bool:
-        """Is nothing above this screen but dialogs? (`is_current` is also true beneath a screen that hides it whole.)"""
+    def is_visible(self) -> bool:
+        """Whether only dialogs cover the screen. `is_current` is also true beneath a screen that hides it."""
         stack = self.app.screen_stack
         return self in stack and all(screen.is_modal for screen in stack[stack.index(self) + 1 :])
 
     @property
     def at_rest(self) -> bool:
-        """Is everything that the file is known to hold on the screen?"""
+        """Whether the screen shows everything that the file is known to contain."""
         return self.reader is not None and not self._news.is_set() and not self._reading
 
-    def soon(self) -> None:
-        """The user asked for something that has to be read: do not wait for the next frame."""
-        self._news.set()
-        self._urgent.set()
-
-    def later(self) -> None:
-        """Something could not be read: try again in a while, also if nothing changes."""
-        self.set_timer(AGAIN, self._news.set)
-
-    def say(self, error: StoreError) -> None:
-        """Tell the user what is wrong."""
-        self.notify(clean(str(error)), severity="error", markup=False, timeout=10)
+    # Work
 
     def do(self, work: Callable[[], Awaitable[None]], group: str, exclusive: bool = True) -> None:
-        """Do something with the file, in the place of what the group was at."""
-        careful: Callable[[], Awaitable[bool]] = partial(self._try, work)
+        """Start work on the file. If `exclusive`, it cancels other work of its group."""
+        careful: Callable[[], Awaitable[bool]] = partial(self.attempt, work)
         self.run_worker(careful, group=group, exclusive=exclusive)
 
-    async def _try(self, work: Callable[[], Awaitable[None]]) -> bool:
-        """Do something with the file, and say what the file has against it, if anything."""
+    async def attempt(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """Work on the file. Shows an error of the file, and returns False."""
         try:
             await work()
-        except RunChanged:  # the next look tells what became of it
+        except RunChanged:  # the next reading shows the changed run
             self.soon()
             return False
         except StoreError as error:
-            self.say(error)
+            self.show_error(error)
             return False
         return True
+
+    def show_error(self, error: StoreError) -> None:
+        """Show an error as a notification."""
+        self.notify(clean(str(error)), severity="error", markup=False, timeout=10)
 
     @on(events.Mount)
     def _begin(self) -> None:
@@ -118,39 +138,42 @@ class FedScreen(Screen[None]):
             self._news.clear()
             self._urgent.clear()
             begun, spent = time.monotonic(), time.process_time()
-            if self.reader is not None and self.looked_at:
+            if self.reader is not None and self.is_visible:
                 self._reading = True
                 try:
-                    await self.read(self.reader)
+                    await self.refresh_from(self.reader)
                     readings += 1
+                except FileBusy:  # the status bar shows it
+                    self.later()
                 except StoreError as error:
-                    self.say(error)
+                    self.show_error(error)
                     self.later()
                 finally:
                     self._reading = False
-            await self._rest(FRAME)
+            await self._rest(FRAME_S)
             busy, passed = time.process_time() - spent, time.monotonic() - begun
-            if readings > 1:  # the first was for who opened the screen, not for what happens by itself
-                await self._rest(min(busy / SHARE - passed, LONGEST))
-
-    @on(events.Unmount)
-    def _forget(self) -> None:
-        """Let go of the lines that were drawn: Textual remembers a thousand widgets' caches of them after their end.
-
-        https://github.com/Textualize/textual/issues/6665; there is nothing in that cache that is not worked out at once.
-        """
-        StylesCache.get_inner_outer.cache_clear()
+            if readings > 1:  # the first reading opened the screen
+                await self._rest(min(busy / CPU_SHARE - passed, MAX_REST_S))
 
     async def _rest(self, seconds: float) -> None:
-        """Wait, unless the user wants something."""
+        """Wait, at most until the user asks for something."""
         if seconds > 0:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._urgent.wait()
 
+    @on(events.Unmount)
+    def _forget(self) -> None:
+        """Clear a cache that keeps a thousand closed widgets alive: https://github.com/Textualize/textual/issues/6665."""
+        StylesCache.get_inner_outer.cache_clear()
+
     def _ticked(self) -> None:
-        if self.looked_at:
+        if self.is_visible:
             self.tick()
+
+    @on(Prompt.Cancelled)
+    def _cancelled(self) -> None:
+        self.back()
 
     @on(events.ScreenResume)
     def _resumed(self) -> None:

@@ -1,7 +1,4 @@
-"""The keys, as they are bound at this moment: for the focused pane first, then for the screen, then everywhere.
-
-A key that means something else at the moment, or nothing, is not among them; those of time travel have a part of their own.
-"""
+"""The help: the keys that have an effect on the screen below, those of the focused pane first."""
 
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
@@ -11,13 +8,17 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Vertical
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
+from textual.widgets import Input
 
 from tui.models.columns import Cell
 from tui.models.lines import Line, heading, line
+from tui.models.snapshot import Text
+from tui.widgets.inked import Inked
 from tui.widgets.text_pane import TextPane
 
 SHOWN_AS = {
     "question_mark": "?",
+    "dollar_sign": "$",
     "minus": "-",
     "equals_sign": "=",
     "backslash": "\\",
@@ -40,16 +41,24 @@ SHOWN_AS = {
     "left": "←",
     "right": "→",
     "shift+tab": "Shift+Tab",
+    "shift+left": "Shift+←",
+    "shift+right": "Shift+→",
+    "left_parenthesis": "(",
+    "right_parenthesis": ")",
 }
-"""By Textual's name of a key: what stands on it."""
+"""Label of a key, by Textual's name of it."""
+
+ARROWS = frozenset(("up", "down", "left", "right"))
 
 
-def key_names(keys: str) -> str:
-    """`j,down` as people read it."""
-    return " ".join(_key_name(key) for key in keys.split(","))
+def key_names(keys: str, ascii_only: bool = False) -> str:
+    """Labels of keys, such as `j ↓` for `j,down`."""
+    return " ".join(_key_name(key, ascii_only) for key in keys.split(","))
 
 
-def _key_name(key: str) -> str:
+def _key_name(key: str, ascii_only: bool) -> str:
+    if ascii_only and (arrow := key.removeprefix("shift+")) in ARROWS:
+        return key.replace("shift", "Shift").replace(arrow, arrow.capitalize())  # stand-ins of arrows are other keys
     if key in SHOWN_AS:
         return SHOWN_AS[key]
     if key.startswith("ctrl+"):
@@ -58,9 +67,9 @@ def _key_name(key: str) -> str:
 
 
 def bindings_of(node: DOMNode, active: Mapping[str, ActiveBinding] | None = None) -> Iterable[Binding]:
-    """The bindings that a widget, a screen or the app has, with keys bound to the same action joined.
+    """The bindings of a widget, a screen or the app, with the keys of one action joined.
 
-    With `active`, only keys that mean this at the moment: not those that do nothing, or something else.
+    With `active`, only those that are active: not keys without effect, or with that of another binding.
     """
     joined: dict[str, Binding] = {}
     for key, bindings in node._bindings.key_to_bindings.items():
@@ -78,12 +87,16 @@ def bindings_of(node: DOMNode, active: Mapping[str, ActiveBinding] | None = None
     return joined.values()
 
 
-def help_lines(screen: Screen[object]) -> list[Line]:
-    """All keys that do something on this screen, the focused pane's first; in time travel its own before them."""
+def help_lines(screen: Screen[object], ascii_only: bool) -> list[Line]:
+    """The text of the help for a screen. During time travel its keys come first."""
     active, focused = screen.active_bindings, screen.focused
     parts: list[tuple[str, Iterable[Binding]]] = []
+    if isinstance(focused, Input):
+        parts.append(("In this prompt", bindings_of(focused, active)))
+        parts.append(("Everywhere", bindings_of(screen.app, active)))
+        return _lines(parts, ascii_only)
     if focused is not None:
-        title = focused._border_title.plain if focused._border_title else focused.id or ""
+        title = focused.caption if isinstance(focused, Inked) else focused.id or ""
         parts.append((f"In this pane: {title}".strip(": "), bindings_of(focused, active)))
     parts.append(("On this screen", [binding for binding in bindings_of(screen, active) if not _travels(binding)]))
     travel = [binding for binding in bindings_of(screen) if _travels(binding)]
@@ -92,16 +105,23 @@ def help_lines(screen: Screen[object]) -> list[Line]:
     else:
         parts.append(("In time travel, which t and T begin", travel))
     parts.append(("Everywhere", bindings_of(screen.app, active)))
+    return _lines(parts, ascii_only)
+
+
+def _lines(parts: Iterable[tuple[str, Iterable[Binding]]], ascii_only: bool) -> list[Line]:
     lines: list[Line] = []
     for title, bindings in parts:
-        rows = [Line((Cell(f"  {key_names(one.key):<16} ", "label"), Cell(one.tooltip, "text")), 19) for one in bindings]
+        rows = [
+            Line((Cell(f"  {key_names(one.key, ascii_only):<16} ", "label"), Cell(one.tooltip, "text")), 19)
+            for one in bindings
+        ]
         if rows:
             lines += [*heading(title), *rows]
     return [*lines[1:], Line(), line("  Esc or ? closes this help.", "muted")]
 
 
 def _travels(binding: Binding) -> bool:
-    """Is it a key of time travel?"""
+    """Whether it is a key of time travel."""
     return (binding.id or "").startswith("travel.")
 
 
@@ -119,9 +139,9 @@ class Help(ModalScreen[None]):
         Binding("escape,q,question_mark,f1", "dismiss", "Close", id="help.close", tooltip="Close this help"),
     ]
 
-    def __init__(self, screen: Screen[object]) -> None:
+    def __init__(self, screen: Screen[object], ascii_only: bool) -> None:
         super().__init__()
-        self._lines = help_lines(screen)
+        self._lines = help_lines(screen, ascii_only)
 
     def compose(self) -> ComposeResult:
         with Vertical() as frame:
@@ -131,4 +151,4 @@ class Help(ModalScreen[None]):
     def on_mount(self) -> None:
         pane = self.query_one(TextPane)
         pane.focus()
-        self.call_after_refresh(pane.show, "keys", self._lines)
+        self.call_after_refresh(setattr, pane, "shown", Text("keys", self._lines))

@@ -1,30 +1,31 @@
-"""Rejected entries and gaps: what of the stream is not in the runs, and why."""
+"""The screen of problems: the entries of the stream that are not in the runs, and why."""
 
-from collections.abc import Callable
 from functools import partial
+from pathlib import Path
+from shlex import quote
 
 from textual import on
 from textual.app import ComposeResult
 
-from store.reader import Reader
-from store.record import GapRow, RejectedRow
+from store.database.reader import Reader
+from store.model.record import GapRow, RejectedRow
 from tui import format as fmt
 from tui.models.lines import Line, fact, heading, line, prose
+from tui.models.snapshot import Text
 from tui.screens.fed import FedScreen
 from tui.text import clean
-from tui.theme import Glyphs
 from tui.widgets.key_line import KeyLine
 from tui.widgets.problem_list import ProblemList
 from tui.widgets.rows import Rows
 from tui.widgets.status_bar import StatusBar
 from tui.widgets.text_pane import TextPane
 
-SHOWN = 64_000
-"""Bytes of a rejected entry that are shown."""
+SHOWN_BYTES = 64_000
+"""Number of bytes of a rejected entry that are shown."""
 
 
 class ProblemsScreen(FedScreen):
-    """Lists problems; shows all that is known about the one under the cursor."""
+    """Lists the problems, and shows the details of the one under the cursor."""
 
     CSS = """
     ProblemsScreen ProblemList, ProblemsScreen TextPane { border-top: solid $border-blurred; }
@@ -35,9 +36,6 @@ class ProblemsScreen(FedScreen):
     }
     """
 
-    def __init__(self, glyphs: Glyphs, clock: Callable[[], float]) -> None:
-        super().__init__(glyphs, clock)
-
     def compose(self) -> ComposeResult:
         yield ProblemList(self.glyphs, self.clock, id="problems")
         yield TextPane(id="problem")
@@ -46,8 +44,7 @@ class ProblemsScreen(FedScreen):
 
     def on_mount(self) -> None:
         self._problems, self._pane = self.query_one(ProblemList), self.query_one(TextPane)
-        self._problems.border_title = "Rejected and lost"
-        self._pane.border_title = "Details"
+        self._problems.caption, self._pane.caption = "Rejected and lost", "Details"
         self._problems.focus()
 
     async def read(self, reader: Reader) -> None:
@@ -62,11 +59,12 @@ class ProblemsScreen(FedScreen):
     async def _inspect(self, reader: Reader) -> None:
         problem, pane = self._problems.selected, self._pane
         if isinstance(problem, GapRow):
-            pane.show(("gap", problem.key), _gap_lines(problem))
+            pane.shown = Text(("gap", problem.key), _gap_lines(problem))
         elif isinstance(problem, RejectedRow):
-            pane.show(("rejected", problem.key), _rejected_lines(problem, await reader.rejected_data(problem.key)))
+            data = await reader.rejected_data(problem.key)
+            pane.shown = Text(("rejected", problem.key), _rejected_lines(problem, data, reader.path))
         else:
-            pane.show(None, [])
+            pane.shown = Text()
 
     @on(Rows.Selected)
     def _open(self) -> None:
@@ -74,27 +72,29 @@ class ProblemsScreen(FedScreen):
 
 
 def _gap_lines(gap: GapRow) -> list[Line]:
-    lost = "how many, nobody can know" if gap.lost is None else fmt.exactly(gap.lost, "entry", "entries")
+    lost = "an unknown number" if gap.lost is None else fmt.exactly(gap.lost, "entry", "entries")
     return [
-        line(f"Entries of the stream were gone before they were read: {lost}.", "failed"),
+        line(f"Entries of the stream were lost before they were read: {lost}.", "failed"),
         *prose(gap.note),
-        *heading("What is known"),
+        *heading("Details"),
         fact("kind", gap.kind),
         fact("found", fmt.clock(gap.found)),
         fact("after", f"entry {clean(gap.after, 40)}"),
-        fact("before", f"entry {clean(gap.before, 40)}" if gap.before else "the next that comes"),
+        fact("before", f"entry {clean(gap.before, 40)}" if gap.before else "the next entry"),
         fact("run", clean(gap.run_id or "none was open", 80)),
     ]
 
 
-def _rejected_lines(problem: RejectedRow, data: bytes) -> list[Line]:
-    cut = f", the first {fmt.size(SHOWN)} shown" if len(data) > SHOWN else ""
+def _rejected_lines(problem: RejectedRow, data: bytes, path: Path) -> list[Line]:
+    cut = f", the first {fmt.size(SHOWN_BYTES)} shown" if len(data) > SHOWN_BYTES else ""
     return [
         line("An entry of the stream that is not an event. It is kept as it was read.", "doing"),
         *prose(problem.reason, "strong"),
-        *heading("What is known"),
+        *heading("Details"),
         fact("entry", clean(problem.stream_id, 40)),
         fact("found", fmt.clock(problem.found)),
+        *heading("To remove all rejected entries from the file"),
+        *prose(f"treetop prune --rejected --yes --db {quote(clean(str(path)))}"),
         *heading(f"{fmt.size(len(data))}{cut}"),
-        *prose(data[:SHOWN].decode("utf-8", "backslashreplace")),
+        *prose(data[:SHOWN_BYTES].decode("utf-8", "backslashreplace")),
     ]

@@ -7,68 +7,96 @@ from pathlib import Path
 from typing import ClassVar
 
 from msgspec.structs import replace
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult, RenderResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input
 
-from store.reader import Reader
-from store.record import RunRow
+from store.database.reader import Reader
+from store.model.phase import errors, may_continue, phase
+from store.model.record import Failure, RunRow
 from tui import format as fmt
-from tui.models import summary
 from tui.models.run_detail import run_lines
+from tui.models.run_order import SORTS
+from tui.models.snapshot import Text
 from tui.screens.fed import FedScreen
 from tui.text import clean
 from tui.theme import Glyphs
 from tui.widgets.key_line import KeyLine
+from tui.widgets.prompt import Prompt
 from tui.widgets.rows import Rows
-from tui.widgets.run_list import SORTS, RunList, RunListTitles
+from tui.widgets.run_list import RunList, RunListTitles
 from tui.widgets.status_bar import StatusBar
 from tui.widgets.text_pane import TextPane
 
+PAGE_RUNS = 1_000
+"""Number of runs that one reading takes while a file is opened. Keys are handled between two readings."""
+
+
+NEWEST_ERRORS = 5
+"""Number of errors of a run that are read to show the newest one of a task."""
+
+PREVIEW_MIN_LINES = 10
+"""Height of the preview beneath a long list."""
+
+TALL_LINES = 32
+"""Height of the terminal from which on there is a preview."""
+
+EMPTY_LINES = 8
+"""Height of a list without runs, which has a text instead."""
+
+BARS = 4
+"""Lines above and below the list and the preview."""
+
 
 class Title(Widget):
-    """What this is, and how many runs there are."""
+    """The name of the program, and the numbers of runs. Set its reactives."""
 
     DEFAULT_CSS = """
     Title { height: 1; background: $surface; padding: 0 1; }
     """
     runs: reactive[int | None] = reactive(None)
-    """None: not known yet."""
+    """None: not read yet."""
+    shown: reactive[int] = reactive(0)
+    """Number of runs that the filter leaves."""
     live: reactive[int] = reactive(0)
 
     def render(self) -> RenderResult:
         live = ("  ", (f"{self.live} live", "bold $accent")) if self.live else ()
         runs = "" if self.runs is None else fmt.counted(self.runs, "run")
+        if self.runs and self.shown != self.runs:
+            runs = f"{self.shown:,} of {runs}"
         return Content.assemble(("treetop", "bold $success"), "  ", (runs, "$foreground 62%"), *live)
 
 
 class RunsScreen(FedScreen):
-    """Every run, newest first, live ones on top and moving. Opens one by `Opened`."""
+    """Lists all runs, live ones first, then newest first. Posts `Opened` for the run that the user opens.
 
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012 - as Textual declares it
+    `path`: file that marks and deletions change. `hint`: text shown in place of an empty list.
+    """
+
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL_LINES, "-tall")]  # noqa: RUF012 - as Textual declares it
     DEFAULT_CSS = """
-    RunsScreen > #preview { height: 11; border-top: solid $border-blurred; }
+    RunsScreen > #preview { height: 1fr; border-top: solid $border-blurred; }
     RunsScreen.-short > #preview { display: none; }
     RunsScreen > #preview:focus { border-top: solid $border; }
-    RunsScreen > #filter { display: none; height: 1; border: none; padding: 0 1; background: $panel; }
-    RunsScreen > #filter.-open { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("backslash,slash", "filter", "Filter", id="runs.filter", tooltip="Show only runs that hold some words"),
+        Binding("backslash,slash", "filter", "Filter", id="runs.filter", tooltip="Show only runs with certain words"),
         Binding("S", "sort", "Sort", id="runs.sort", tooltip="Sort by the next column"),
         Binding("d,delete", "delete", "Delete", id="runs.delete", tooltip="Delete this run from the file"),
-        Binding("m", "mark", "Keep", id="runs.mark", show=False, tooltip="Mark this run as one to keep, or no longer"),
+        Binding("m", "mark", "Keep", id="runs.mark", tooltip="Mark this run as kept, or unmark it"),
         Binding("q", "app.leave", "Quit", id="runs.quit", tooltip="Leave treetop"),
         Binding("escape", "unfilter", "All", id="runs.unfilter", show=False, tooltip="Show all runs again"),
     ]
 
     class Opened(Message):
-        """The user wants to see this run."""
+        """The user opened a run."""
 
         def __init__(self, run_id: str) -> None:
             super().__init__()
@@ -80,30 +108,42 @@ class RunsScreen(FedScreen):
         clock: Callable[[], float],
         path: Path,
         hint: str,
-        delete: Callable[[Path, str], None],
-        mark: Callable[[Path, str, bool], None],
     ) -> None:
         super().__init__(glyphs, clock)
         self._path = path
         self._hint = hint
-        self._delete = delete
-        self._mark = mark
-        self._rows: dict[int, RunRow] = {}
-        self._box: Input | None = None
+        self._seen: int | None = None
+        """Number of the last change of a run that is shown; None: nothing was read yet."""
+        self._loaded = False
+        """Whether all runs were read."""
+        self._oldest: int | None = None
+        """Key of the oldest run that was read."""
+        self._file = 0
+        """Number of files that were opened before the present one."""
+        self._doubtful: set[int] = set()
+        """Runs that were shown with a mark before it was stored, to be read again."""
+        self._last_error: tuple[tuple[int, int, int] | None, Failure | None] = (None, None)
+        """Key, rebuilds and events of the run whose newest error was read last, and that error."""
+        self._fitted_to = Size(0, 0)
+        """Size of the screen for which the height of the list was set last."""
+        self._list_height = ""
+        """Height of the list that was set last."""
+        self._box: Prompt | None = None
         self._turn = asyncio.Lock()
-        """Held while a mark is written: the last key counts."""
+        """Held while a mark is written, so that marks are stored in the order of the keys."""
 
     def explain(self, hint: str) -> None:
-        """Say why nothing is shown yet."""
+        """Show why there are no runs."""
         for runs in self.query(RunList):
             runs.hint = hint
             runs.changed()
 
     def forget(self) -> None:
-        """There is another file: nothing of what is shown means anything in it."""
-        self._rows = {}
+        """Remove all runs: another file was opened."""
+        self._file += 1
+        self._seen = None
         self._list.hint = ""
-        self._list.show([])
+        self._list.clear()
         self._title.runs = None
 
     def compose(self) -> ComposeResult:
@@ -117,40 +157,81 @@ class RunsScreen(FedScreen):
 
     async def on_mount(self) -> None:
         self._list, self._titles = self.query_one(RunList), self.query_one(RunListTitles)
-        self._title, self._about = self.query_one(Title), self.query_one(TextPane)
+        self._title, self._detail = self.query_one(Title), self.query_one(TextPane)
         self.query_one(StatusBar).file = str(self._path)
         self._list.focus()
         if self.reader is not None:
-            await self._try(partial(self.read, self.reader))
+            await self.attempt(partial(self.refresh_from, self.reader))
 
     async def read(self, reader: Reader) -> None:
-        known = max((row.last_seq for row in self._rows.values()), default=0)
-        changed = await reader.runs(known)
-        self._rows.update((row.key, row) for row in changed)
-        if len(self._rows) != await reader.count_runs():  # some were deleted
-            self._rows = {row.key: row for row in await reader.runs()}
-            changed = list(self._rows.values())
-        if changed or not self._rows:
+        file = self._file
+        seen, loaded, oldest = self._seen, self._loaded, self._oldest
+        if seen is None:
+            seen, loaded, oldest = await reader.last_change(), False, None
+        changes = await reader.run_changes(seen)
+        doubtful = list(self._doubtful)
+        rows = [*changes.rows, *[row for key in doubtful if (row := await reader.run(key)) is not None]]
+        if not loaded:
+            page = await reader.run_page(oldest, PAGE_RUNS)
+            loaded, oldest = len(page) < PAGE_RUNS, page[-1].key if page else None
+            rows += page
+        if file != self._file:  # these rows may be those of the file before
+            self.soon()
+            return
+        self._seen, self._loaded, self._oldest = changes.number, loaded, oldest
+        self._doubtful.difference_update(doubtful)
+        if not loaded:
+            self.soon()
+        if rows or changes.gone or not self._list.total:
             self._list.hint = self._hint
-            self._show()
+            self._list.update(rows, changes.gone)
+            self._show_list()
 
-    def _show(self) -> None:
-        rows = sorted(self._rows.values(), key=lambda row: row.key, reverse=True)
-        self._list.show(rows)
-        now = self.clock()
-        self._title.runs = len(rows)
-        self._title.live = sum(summary.run_ended(row.run, now) == "running" for row in rows)
+    def _show_list(self) -> None:
+        """Show the numbers of runs, and the run under the cursor."""
+        self._title.runs, self._title.shown = self._list.total, self._list.count
+        self._title.live = self._list.live
+        self._fit_list()
         self._preview()
 
     @on(Rows.Moved)
     def _preview(self) -> None:
         row = self._list.selected
-        lines = [] if row is None else run_lines(row, self.clock(), self.glyphs)
-        self._about.show(None if row is None else row.key, lines)
+        read = None if row is None else (row.key, row.generation, row.run.events)
+        known = self._last_error[1] if self._last_error[0] == read else None
+        lines = [] if row is None else run_lines(row, self.clock(), self.glyphs, known)
+        self._detail.shown = Text(None if row is None else row.key, lines)
+        if row is not None and self._last_error[0] != read and errors(row.run) and self.reader is not None:
+            self.do(partial(self._read_error, self.reader, row), "preview")
+
+    async def _read_error(self, reader: Reader, row: RunRow) -> None:
+        """Read the newest error of a task of the run under the cursor, and show it."""
+        from store.database.failure_queries import FailureQueries  # not needed for the first picture
+
+        found = await FailureQueries(reader, row.key).newest_failures(row.run.events, NEWEST_ERRORS)
+        of_task = [failure for failure in found if failure.node is not None]
+        reported = [failure for failure in of_task if not failure.aborted] or of_task  # an abort may be by the run's error
+        self._last_error = ((row.key, row.generation, row.run.events), reported[-1] if reported else None)
+        self._preview()
+
+    def _fit_list(self) -> None:
+        """Give the list the height of its rows, so that the preview follows them. The preview keeps a minimum height."""
+        room = self.app.size.height - BARS - (PREVIEW_MIN_LINES + 1)
+        lines = max(min(self._list.count or EMPTY_LINES, room), 1)
+        height = "1fr" if self.app.size.height < TALL_LINES else str(lines)
+        if height != self._list_height:
+            self._list_height = height
+            self._list.styles.height = height
+
+    @on(events.Resize)
+    def _resized(self, event: events.Resize) -> None:
+        if event.size != self._fitted_to:
+            self._fitted_to = event.size
+            self._fit_list()
 
     def tick(self) -> None:
-        if any(row.run.ended is None for row in self._rows.values()):
-            self._show()
+        if self._list.tick():
+            self._show_list()
 
     @on(Rows.Selected)
     def _selected(self, message: Rows.Selected) -> None:
@@ -161,22 +242,26 @@ class RunsScreen(FedScreen):
     # Filter and sort
 
     async def action_filter(self) -> None:
-        if self._box is None:  # made when it is needed: its styles take long to parse
-            self._box = Input(placeholder="words that goal, id or status must hold", id="filter", select_on_focus=False)
+        if self._box is None:  # at the first use, because its styles take long to parse
+            self._box = Prompt(placeholder="words of the goal, id or status", id="filter", select_on_focus=False)
             await self.mount(self._box, before=self._titles)
-        self._box.add_class("-open")
-        self._box.focus()
+        self._box.open()
 
     def action_unfilter(self) -> None:
         if self._box is not None:
-            self._box.remove_class("-open")
-            self._box.value = ""
+            self._box.close()
         self._list.focus()
+
+    def back(self) -> bool:
+        if self.focused is self._list and (self._box is None or not self._box.value):
+            return False
+        self.action_unfilter()
+        return True
 
     @on(Input.Changed)
     def _filtered(self, event: Input.Changed) -> None:
         self._list.narrow(event.value)
-        self._preview()
+        self._show_list()
 
     @on(Input.Submitted)
     def _done(self) -> None:
@@ -193,16 +278,17 @@ class RunsScreen(FedScreen):
     def action_mark(self) -> None:
         row = self._list.selected
         if row is not None:
-            self._rows[row.key] = marked = replace(row, marked=not row.marked)  # the next key goes on from there
-            self._show()
-            self.do(partial(self._keep, marked), "mark", exclusive=False)
+            pinned = replace(row, pinned=not row.pinned)
+            self._list.update([pinned])  # the next key starts from there
+            self._show_list()
+            self.do(partial(self._keep, pinned), "mark", exclusive=False)
 
     async def _keep(self, row: RunRow) -> None:
         try:
             async with self._turn:
-                await asyncio.to_thread(self._mark, self._path, row.run.run_id, row.marked)
+                await asyncio.to_thread(_pin, self._path, row.run.run_id, row.pinned)
         finally:
-            self._rows.clear()
+            self._doubtful.add(row.key)
             self.news(self.reader)
 
     def action_delete(self) -> None:
@@ -218,15 +304,16 @@ class RunsScreen(FedScreen):
             (f"\n\n{clean(run.run_id, 60)}", "$text-muted"),
             ("" if run.started is None else f"\nbegan {fmt.clock(run.started)}", "$text-muted"),
             (
-                f"\n{fmt.counted(run.events, 'event')}, {fmt.size(row.bytes)}; Redis may not have them any more",
+                f"\n{fmt.counted(run.events, 'event')}, {fmt.size(row.bytes)}; they may no longer be in Redis",
                 "$text-muted",
             ),
         )
-        if row.marked:
-            what += Content.styled("\nIt is marked as one to keep.", "$error")
-        if summary.run_ended(run, self.clock()) == "running":
+        if row.pinned:
+            what += Content.styled("\nIt is marked as kept.", "$error")
+        if may_continue(run, self.clock()):
+            status = phase(run, self.clock())
             what += Content.styled(
-                "\nIt is running: what it still does will come back as a run that begins in the middle.", "$error"
+                f"\nIt is {status}: its further events will appear as a run that begins in the middle.", "$error"
             )
         self.app.push_screen(Confirm(what, "Delete"), lambda yes: self._confirmed(row) if yes else None)
 
@@ -234,6 +321,18 @@ class RunsScreen(FedScreen):
         self.do(partial(self._remove, row), "delete", exclusive=False)
 
     async def _remove(self, row: RunRow) -> None:
-        await asyncio.to_thread(self._delete, self._path, row.run.run_id)
+        await asyncio.to_thread(_delete, self._path, row.run.run_id)
         self.notify(clean(row.run.goal or row.run.run_id, 80), title="Deleted", markup=False)
         self.news(self.reader)
+
+
+def _pin(path: Path, run_id: str, pinned: bool) -> None:
+    from store.database.retention import pin  # not needed for the first picture
+
+    pin(path, run_id, pinned)
+
+
+def _delete(path: Path, run_id: str) -> None:
+    from store.database.deletion import delete_run  # not needed for the first picture
+
+    delete_run(path, run_id)

@@ -1,49 +1,45 @@
-"""The tree of a run: every node inside the node whose plan created it, with what it is doing right now."""
+"""The tree of a run: every node beneath its parent. The user moves through it, folds it and narrows it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable
 from itertools import islice
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
+from rich.cells import cell_len
+from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.reactive import reactive
 
-from store.record import Stored
-from store.state import Node
-from tui import format as fmt
-from tui.models.columns import Cell, Column, clip, fit, pad
-from tui.models.outline import Outline, Row
-from tui.models.summary import doing, own_time
-from tui.text import clean
-from tui.theme import Glyphs, event_name, node_mark, task_name
+from tui.models.columns import Cell, Column, fit
+from tui.models.forest import TOP
+from tui.models.node_column import tree_columns
+from tui.models.node_order import PLAN, next_sort, sort_name
+from tui.models.node_row import guides, max_guides, row_cells
+from tui.models.outline import Outline
+from tui.models.selection import Selection
+from tui.models.snapshot import TreeNodes
+from tui.text import LINE_LIMIT, clean
+from tui.theme import Glyphs
 from tui.widgets.rows import Rows
 
-COLUMNS = (
-    Column("node", "NODE", 0),
-    Column("task", "TASK", 6, needs=58),
-    Column("time", "OWN", 7, right=True, needs=34),
-)
-
-BRIEF = 56
-"""Cells of a row's width below which what a node does is told in one word."""
-
-GUIDES = 0.25
-"""The part of a row's width that guides may take; deeper levels are counted instead of drawn."""
-
 CRUMBS = 4
-"""Nodes around the selected one that are named where guides do not lead back to the root."""
+"""Number of ancestors that the title names."""
 
+CRUMB_GOALS_CELLS = 90
+"""Width of the tree, in cells, from which on the title has the goals of the ancestors too."""
 
-class Lit(NamedTuple):
-    """The node that the event at the position looked at is about, to be shown so."""
+CRUMB_CHARACTERS = 20
+"""Characters of such a goal."""
 
-    node: int
-    event: Stored
+SIDEWAYS_CELLS = 16
+"""Cells by which a key scrolls goals sideways."""
 
 
 class NodeTree(Rows):
-    """The nodes of one run, by number. It holds the shape of the tree, and of its nodes those that are on the screen.
+    """Draws the outline of a `Selection` and moves the selected node.
 
-    `load` and `place` take the shape, and never move the reader; `supply` takes the nodes that are `wanted`.
+    From outside: call `settle` after the shape of the tree or the selection was changed; set `shown` to the nodes that
+    `wanted` returned.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -52,333 +48,271 @@ class NodeTree(Rows):
         Binding("space", "toggle_node", "Toggle", id="tree.toggle", show=False, tooltip="Expand or collapse"),
         Binding("minus", "collapse_all", "Collapse all", id="tree.collapse-all", show=False, tooltip="Collapse everything"),
         Binding("equals_sign", "expand_all", "Expand all", id="tree.expand-all", show=False, tooltip="Expand everything"),
-        Binding("O", "expand_under", "Expand subtree", id="tree.expand-subtree", show=False, tooltip="Expand all beneath"),
-        Binding("p", "parent", "Parent", id="tree.parent", show=False, tooltip="To the node around this one"),
-        Binding("P", "root", "Root", id="tree.root", show=False, tooltip="To the root of this node"),
+        Binding("O", "expand_under", "Expand subtree", id="tree.expand-subtree", show=False, tooltip="Expand the subtree"),
+        Binding("p", "parent", "Parent", id="tree.parent", show=False, tooltip="To the parent"),
+        Binding("P", "root", "Root", id="tree.root", show=False, tooltip="To the root of this task"),
         Binding("J", "sibling(1)", "Next sibling", id="tree.next-sibling", show=False, tooltip="To the next sibling"),
         Binding(
-            "K", "sibling(-1)", "Previous sibling", id="tree.previous-sibling", show=False, tooltip="To the one before"
+            "K",
+            "sibling(-1)",
+            "Previous sibling",
+            id="tree.previous-sibling",
+            show=False,
+            tooltip="To the previous sibling",
         ),
-        Binding("C", "focus_here", "Focus", id="tree.focus", show=False, tooltip="Show only this node and what is in it"),
-        Binding("u", "focus_up", "Widen", id="tree.unfocus", show=False, tooltip="Show one level more around the focus"),
+        Binding("dollar_sign", "own", "Own", id="tree.own", show=False, tooltip="Tokens and cost: own or total"),
+        Binding("S", "sort", "Sort", id="tree.sort", show=False, tooltip="Sort by time, tokens, cost, errors, or plan"),
+        Binding("shift+right", "sideways(1)", "Right", id="tree.right", show=False, tooltip="To the end of long goals"),
+        Binding("shift+left", "sideways(-1)", "Left", id="tree.left", show=False, tooltip="To their beginning"),
+        Binding("C", "focus_here", "Focus", id="tree.focus", show=False, tooltip="Show only this subtree"),
+        Binding("u", "focus_up", "Widen", id="tree.unfocus", show=False, tooltip="Widen the subtree by one level"),
     ]
 
     class Needed(Message):
-        """Nodes are on the screen that are not here: `wanted` says which."""
+        """A node on the screen is missing in `shown`."""
 
-    def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:
+    shown: reactive[TreeNodes] = reactive(TreeNodes(), init=False, repaint=False)
+    """The nodes on the screen."""
+    heads: reactive[tuple[tuple[Column, int], ...]] = reactive((), repaint=False)
+    """The columns on the screen, with their widths."""
+    sort: reactive[str] = reactive(PLAN, repaint=False)
+    """The order of children on the screen."""
+
+    def __init__(self, glyphs: Glyphs, tree: Selection, *, id: str | None = None) -> None:
         super().__init__(glyphs, id=id)
-        self._outline = Outline()
-        self._held: dict[int, Node] = {}
-        """Those that are on the screen or near it, by number."""
+        self._tree = tree
+        self._settled: Outline = tree.outline
+        """The outline that was drawn last. A rebuilt run has another one, with other numbers of nodes."""
+        self._skipped = 0
+        """Cells of each goal that are scrolled out on the left."""
+        self._roomy = False
+        """Whether the title has room for goals."""
         self._asked = False
-        self._selected: int | None = None
-        self._lit: Lit | None = None
-        self.now = 0.0
-        """The moment for which durations of what is going on are shown."""
+        """Whether `Needed` was posted since nodes were shown."""
 
     @property
     def count(self) -> int:
-        return len(self._outline)
+        return len(self._tree.outline)
 
     @property
     def selected(self) -> int | None:
-        """Number of the node under the cursor."""
-        return self._selected
-
-    @property
-    def selected_node(self) -> Node | None:
-        """The node under the cursor, None where it is not here yet."""
-        return None if self._selected is None else self._held.get(self._selected)
-
-    @property
-    def horizon(self) -> int:
-        """How many nodes exist: the first of those that were given."""
-        return self._outline.horizon
-
-    @property
-    def root(self) -> int | None:
-        """The node whose subtree is all that is shown, None when the whole forest is."""
-        return self._outline.root
-
-    # The run
-
-    def load(self, parents: Sequence[int]) -> None:
-        """Another run, by the number of the node around each node, or the same run, numbered anew."""
-        self._outline = Outline()
-        self._outline.load(parents)
-        self._held = {}
-        self._selected = 0 if parents else None
-        self._settle(0)
-        self.changed()
-
-    def place(self, parents: Sequence[int], moves: Sequence[tuple[int, int]], horizon: int) -> None:
-        """There are further nodes, some moved, and so many exist. What stands on the screen stays where it is."""
-        at = self.cursor - self.scroll_offset.y
-        outline = self._outline
-        if parents:
-            outline.append(parents)
-        if horizon > outline.horizon:
-            outline.set_horizon(horizon)
-        for node, parent in moves:
-            outline.move(node, parent)
-        if horizon < outline.horizon:
-            outline.set_horizon(horizon)
-        if self._selected is not None and self._selected >= horizon:
-            self._selected = next((node for node in outline.ancestors(self._selected) if node < horizon), None)
-        if self._selected is None and horizon:
-            self._selected = 0
-        self._settle(at)
+        """Number of the selected node."""
+        return self._tree.selected
 
     def wanted(self) -> list[int]:
-        """Which nodes are to be read: those on the screen, some around them, and the one under the cursor."""
-        height = max(self.scrollable_content_region.height, 1)
-        top = self.scroll_offset.y
-        rows = self._outline.rows(top - height // 2, top + height + height // 2, 0)
-        found = {row.node for row in rows}
-        if self._selected is not None:
-            found.add(self._selected)
-            found.update(islice(self._outline.ancestors(self._selected), CRUMBS))
+        """The nodes to be read: those on the screen, half a screen around them, the selected one and its ancestors."""
+        near = self._near
+        rows = self._tree.outline.rows(near.start, near.stop, 0)
+        found = {row.node for row in rows} | {row.execution for row in rows if row.execution is not None}
+        if self.selected is not None:
+            found.add(self.selected)
+            found.update([] if self._tree.execution is None else [self._tree.execution])
+            found.update(islice(self._tree.ancestors(self.selected), CRUMBS))
         return sorted(found)
 
-    def supply(self, nodes: Mapping[int, Node], now: float, lit: Lit | None = None) -> None:
-        """What the wanted nodes are now; `lit` is the one to be shown so."""
-        self._held = dict(nodes)
-        self._lit, self.now, self._asked = lit, now, False
+    def changed(self) -> None:
+        super().changed()
+        width = self.scrollable_content_region.width - 1
+        self.sort = self._tree.sort
+        self.heads = tuple(fit(tree_columns(width, self.shown, self._tree.own), width))
+
+    def watch_caption(self, caption: str) -> None:
+        """The caption is drawn in the border of the pane around the tree."""
+
+    @property
+    def _near(self) -> range:
+        """The rows on the screen, and half a screen around them."""
+        height = max(self.scrollable_content_region.height, 1)
+        top = self.scroll_offset.y
+        return range(top - height // 2, top + height + height // 2)
+
+    def rows_in_view(self) -> range:
+        """Settle, and return the rows on the screen and near it."""
+        self.settle()
+        return self._near
+
+    def watch_shown(self) -> None:
+        self._asked = False
         self.changed()
 
-    def _need(self) -> None:
-        if not self._asked:
-            self._asked = True
-            self.post_message(self.Needed())
+    def settle(self) -> None:
+        """Move the cursor to the selected node, which stays on its line. Another tree is shown from its top."""
+        if self._settled is self._tree.outline:
+            self._settle(self.cursor - self.scroll_offset.y)
+            return
+        self._settled = self._tree.outline
+        self.set_reactive(NodeTree.shown, TreeNodes())
+        self._settle(self._tree.row or 0)
+        self._show(self.cursor)
+        self.changed()
 
-    def _settle(self, at: int) -> None:
-        """Rows moved: put the cursor back on its node, `at` lines below the top of the screen."""
-        index = self._visible(self._selected)
-        self.set_reactive(Rows.cursor, index or 0)
+    def show_selected(self) -> None:
+        """Move the cursor to the selected node, and scroll as little as needed for that."""
+        rows = self.virtual_size.height
         self.fit()
-        if index is not None and index - at != self.scroll_offset.y and self.is_mounted:
-            self.scroll_to_row(index - at)
+        if self.count != rows:
+            self.changed()
+        self.cursor = self._tree.row or 0
 
-    def _visible(self, node: int | None) -> int | None:
-        """The row of a node, or of the collapsed node that hides it."""
-        if node is None:
-            return None
-        index = self._outline.index(node)
-        above = self._outline.ancestors(node)
-        while index is None and (ancestor := next(above, None)) is not None:
-            index = self._outline.index(ancestor)
-        return index
+    def _settle(self, line: int) -> None:
+        """Move the cursor to the selected node, which is put on a line of the screen."""
+        row = self._tree.row
+        self.set_reactive(Rows.cursor, row or 0)
+        self.fit()
+        if row is not None and row - line != self.scroll_offset.y and self.is_mounted:
+            self.scroll_to_row(row - line)
 
     # Moving
 
     def watch_cursor(self, old: int, new: int) -> None:
         if self.count:
-            self._selected = self._outline.row(new).node
+            self._tree.select_row(new)
         super().watch_cursor(old, new)
 
-    def select(self, node: int, by_user: bool = True) -> None:
-        """Move to a node, expanding what hides it, widening the focus if it is outside."""
-        if node >= self._outline.horizon:
-            return
-        rows = self.count
-        self._outline.reveal(node)
-        if self._outline.index(node) is None:
-            self._outline.focus(None)
-        self._selected = node
-        self.fit()
-        if self.count != rows:
-            self.changed()
-        index = self._outline.index(node)
-        assert index is not None
-        if by_user:
-            self.go(index)
+    def clicked(self, index: int, column: int) -> bool:
+        """A click on the mark before a node, or on the space after it, expands or collapses the node."""
+        row = self._tree.outline.row(index, max_guides(self.scrollable_content_region.width - 1))
+        mark = 1 + cell_len(guides(row, self.glyphs))
+        if not row.expandable or column not in (mark, mark + 1):
+            return False
+        self.cursor = index
+        self._tree.select_row(index)  # the cursor may have been there already, in place of a hidden node
+        self.action_toggle_node()
+        return True
+
+    def _show_change(self, moved: bool) -> None:
+        """Show a move of the selection. With False: nodes were expanded or collapsed."""
+        if moved:
+            self.show_selected()
+            self.post_message(self.Moved(self))
         else:
-            self.cursor = index
+            self._folded(self.cursor - self.scroll_offset.y)
 
-    def _select_if(self, node: int | None) -> None:
-        if node is not None and node >= 0:
-            self.select(node)
-
-    def following(self, step: int) -> Iterator[int]:
-        """The nodes after the one under the cursor in the order of the tree, or before it, going round at the end."""
-        return self._outline.following(self._selected, step)
-
-    def in_order(self) -> Iterator[int]:
-        """The nodes in view, hidden by collapsed ones or not, in the order of the tree."""
-        return self._outline.following(None)
-
-    def beneath(self, node: int) -> list[int]:
-        """A node, and all that is or will be beneath it, as far as is known."""
-        found, inside = [node], self._outline.kids
-        for one in found:  # grows as it goes
-            found += inside[one]
-        return found
-
-    def around(self, node: int) -> Iterator[int]:
-        """The nodes around a node, nearest first."""
-        return self._outline.ancestors(node)
-
-    def _fold(self, at: int | None = None) -> None:
-        self._settle(self.cursor - self.scroll_offset.y if at is None else at)
-        self._selected = self._outline.row(self.cursor).node if self.count else None
+    def _folded(self, line: int) -> None:
+        self._settle(line)
         self._show(self.cursor)
         self.changed()
         self.post_message(self.Moved(self))
 
     def action_expand(self) -> None:
-        if self._selected is None:
-            return
-        children = self._outline.children(self._selected)
-        if children and self._outline.is_expanded(self._selected):
-            self.select(children[0])
-        else:
-            self._outline.expand(self._selected)
-            self._fold()
+        if self.selected is not None:
+            self._show_change(self._tree.enter())
 
     def action_collapse(self) -> None:
-        if self._selected is None:
-            return
-        if self._outline.is_expanded(self._selected) and self._outline.children(self._selected):
-            self._outline.collapse(self._selected)
-            self._fold()
-        elif self._selected != self._outline.root:
-            self._select_if(self._outline.parent(self._selected))
+        if self.selected is not None:
+            self._show_change(self._tree.leave())
 
     def action_toggle_node(self) -> None:
-        if self._selected is not None:
-            self._outline.toggle(self._selected)
-            self._fold()
+        if self.selected is not None:
+            self._tree.toggle()
+            self._show_change(False)
 
     def action_collapse_all(self) -> None:
-        self._outline.collapse_all(-1 if self._outline.root is None else self._outline.root)
-        if self._outline.root is not None:
-            self._outline.expand(self._outline.root)
-        self._fold()
+        self._tree.collapse_all()
+        self._show_change(False)
 
     def action_expand_all(self) -> None:
-        self._outline.expand_all(-1 if self._outline.root is None else self._outline.root)
-        self._fold()
+        self._tree.expand_all()
+        self._show_change(False)
 
     def action_expand_under(self) -> None:
-        if self._selected is not None:
-            self._outline.expand_all(self._selected)
-            self._fold()
+        if self.selected is not None:
+            self._tree.expand_beneath()
+            self._show_change(False)
 
     def action_parent(self) -> None:
-        if self._selected is not None and self._selected != self._outline.root:
-            self._select_if(self._outline.parent(self._selected))
+        if self._tree.select_parent():
+            self._show_change(True)
 
     def action_root(self) -> None:
-        if self._selected is not None:
-            top = self._selected
-            for ancestor in self._outline.ancestors(self._selected):
-                top = ancestor
-            self.select(top if self._outline.root is None else self._outline.root)
+        if self._tree.select_root():
+            self._show_change(True)
 
     def action_sibling(self, step: int) -> None:
-        if self._selected is not None and self._selected != self._outline.root:
-            near = self._outline.next_sibling if step > 0 else self._outline.previous_sibling
-            self._select_if(near(self._selected))
+        if self._tree.select_sibling(step):
+            self._show_change(True)
 
     def action_focus_here(self) -> None:
-        self._outline.focus(self._selected)
-        self._fold(0)
+        self._tree.narrow()
+        self._folded(0)
 
     def action_focus_up(self) -> None:
-        if self._outline.root is not None:
-            outer = self._outline.parent(self._outline.root)
-            self._outline.focus(None if outer < 0 else outer)
-            self._fold()
+        if self._tree.root is not None:
+            self._tree.widen()
+            self._show_change(False)
+
+    def action_own(self) -> None:
+        self._tree.own = not self._tree.own
+        self.changed()
+        self.post_message(self.Needed())
+
+    def action_sideways(self, step: int) -> None:
+        self._skipped = max(0, min(self._skipped + step * SIDEWAYS_CELLS, LINE_LIMIT - SIDEWAYS_CELLS))
+        self.changed()
+
+    def action_sort(self) -> None:
+        self.sort_by(next_sort(self._tree.sort))
+
+    def sort_by(self, sort: str) -> None:
+        """Sort the children of every task; by what they are sorted already: in the order of the plan."""
+        line = self.cursor - self.scroll_offset.y
+        self._tree.sort_by(PLAN if sort == self._tree.sort else sort)
+        self._settle(line)
+        self._show(self.cursor)
+        self.changed()
+        self.post_message(self.Needed())
+
+    # Parts of the title
+
+    @on(events.Resize)
+    def _room_changed(self) -> None:
+        """Let the title be set again when it has room for goals, or no longer has."""
+        before, self._roomy = self._roomy, self.size.width >= CRUMB_GOALS_CELLS
+        if self._roomy != before:
+            self.post_message(self.Needed())
 
     @property
     def crumbs(self) -> str:
-        """Where the selected node is, in words; empty where its guides lead to the top."""
-        if self._selected is None:
+        """The path to the selected node: the nearest of its ancestors, and its own name; empty for a root."""
+        if self.selected is None or self.selected not in self.shown.nodes:
             return ""
-        above = list(self._outline.ancestors(self._selected))
-        if len(above) <= self._guides_at_most(self.size.width):
-            return ""
-        nearest = [self._held.get(node) for node in reversed(above[:CRUMBS])]
-        names = [clean(node.nid or node.wording or "", 12) or "?" for node in nearest if node is not None]
-        return f", at level {len(above)} in {self.glyphs('more')} {' / '.join(names)}"
+        above = list(islice(self._tree.ancestors(self.selected), CRUMBS + 1))
+        inner = [node for node in reversed(above[:CRUMBS]) if self._tree.outline.parent(node) != TOP]
+        crumbs = [*(self._crumb(node, self._roomy) for node in inner), self._crumb(self.selected, False)]
+        omitted = [self.glyphs("more")] if len(above) > CRUMBS else []
+        return f", at {' / '.join([*omitted, *crumbs])}" if above else ""
+
+    def _crumb(self, number: int, with_goal: bool) -> str:
+        node = self.shown.nodes.get(number)
+        if node is None:
+            return "?"
+        name = clean(self.shown.names.get(number) or node.nid or "", 12)
+        return f"{name} {clean(node.current_goal or '', CRUMB_CHARACTERS)}".strip() if with_goal or not name else name
+
+    @property
+    def sorted_by(self) -> str:
+        """The order of children; empty for that of the plan."""
+        return "" if self._tree.sort == PLAN else f", {sort_name(self._tree.sort, self._tree.own)}"
 
     @property
     def narrowed(self) -> str:
-        """To what the view is narrowed, in words; empty when all is shown."""
-        root = self._outline.root
+        """The subtree that the view is narrowed to; empty when the whole tree is in view."""
+        root = self._tree.root
         if root is None:
             return ""
-        node = self._held.get(root)
-        return f", narrowed to {clean(node.nid or 'root', 20) if node is not None else 'a subtree'} (u widens)"
+        node = self.shown.nodes.get(root)
+        name = "a subtree" if node is None else clean(self.shown.names.get(root) or node.nid or "root", 20)
+        return f", narrowed to {name} (u widens)"
 
     # Drawing
 
     def empty(self) -> str:
-        return "no node was heard of yet"
+        return "no tasks yet"
 
     def row(self, index: int, width: int) -> Iterable[Cell]:
-        row = self._outline.row(index, self._guides_at_most(width))
-        node = self._held.get(row.node)
-        if node is None:
-            self._need()
-            yield Cell(pad(f"{self._guides(row)}{self.glyphs('leaf')} {self.glyphs('more')}", width), "guide")
-            return
-        for column, size in fit(COLUMNS, width):
-            match column.name:
-                case "node":
-                    yield from self._label(row, node, size)
-                case "task":
-                    name, role = task_name(node.task_type)
-                    yield Cell(pad(clean(name, 20), size), role)
-                case "time":
-                    own = own_time(node, self.now)
-                    text = "" if own is None else fmt.duration(own)
-                    yield Cell(pad(text, size, right=True), "active" if node.working else "muted")
-            yield Cell(" ")
-
-    def _guides_at_most(self, width: int) -> int:
-        return max(int(width * GUIDES) // 2, 2)
-
-    def _label(self, row: Row, node: Node, width: int) -> Iterable[Cell]:
-        """Guides, expander, status, the planner's name and the goal, in exactly this width."""
-        prefix = self._guides(row)
-        mark, role = node_mark(node)
-        fold = self.glyphs("expanded" if row.expanded else "collapsed") if row.expandable else self.glyphs("leaf")
-        nid = clean(node.nid, 20) if node.nid else ""
-        cells = [Cell(prefix, "guide"), Cell(f"{fold} ", "muted"), Cell(f"{self.glyphs(mark)} ", role)]
-        if node.loop is not None:
-            cells.append(Cell(f"{self.glyphs('loop')} ", "failed"))
-        if node.node_type == "EXECUTE_NODE" and nid == "0":
-            cells.append(Cell("execute ", "muted"))
-            nid, goal_role = "", "faint"
-        else:
-            goal_role = "muted" if node.status == "FINISH" else "strong" if node.working or row.depth == 0 else "text"
-        if nid:
-            cells.append(Cell(f"{nid} ", "label"))
-        tails = []
-        if node.errors or node.aborted:
-            tails.append(Cell(f" {self.glyphs('error')}{node.errors + node.aborted}", "failed"))
-        if row.hidden:
-            tails.append(Cell(f" +{fmt.count(row.hidden)}", "muted"))
-        if self._lit is not None and self._lit.node == row.node:
-            tails += [Cell(" "), Cell(f" {self._news(self._lit.event)} ", "lit")]
-        elif node.working:
-            tails.append(Cell(f" {doing(node, self.now, brief=width < BRIEF)}", "active"))
-        goal = clean(node.wording or "") or f"(not announced yet) {clean(node.node_id, 40)}"
-        yield from clip([*cells, Cell(goal, goal_role)], width, tails, self.glyphs("more"))
-
-    def _news(self, stored: Stored) -> str:
-        """What just happened to a node."""
-        if stored.status is None:
-            return event_name(stored.event.type)[0]
-        old = clean(stored.old_status or "unknown", 20)
-        return f"{old} {self.glyphs('arrow')} {clean(stored.status, 20)}"
-
-    def _guides(self, row: Row) -> str:
-        if row.depth == 0:
-            return ""
-        left_out = row.depth - 1 - len(row.guides)
-        deep = f"{left_out}{self.glyphs('more')}" if left_out else ""
-        lines = "".join(self.glyphs("guide-on" if on else "guide-off") for on in row.guides)
-        return deep + lines + self.glyphs("guide-end" if row.last else "guide-tee")
+        row = self._tree.outline.row(index, max_guides(width))
+        missing = {row.node, row.node if row.execution is None else row.execution} - self.shown.nodes.keys()
+        if missing and not self._asked:
+            self._asked = True
+            self.post_message(self.Needed())
+        return row_cells(row, self.shown, width, self._tree.own, self.glyphs, index == self.cursor, self._skipped)

@@ -1,8 +1,8 @@
-"""What went wrong on the way into the file: entries that are not events, and entries that were lost."""
+"""The list of problems of ingest: entries that are not events, and entries that were lost."""
 
 from collections.abc import Callable, Iterable, Sequence
 
-from store.record import GapRow, RejectedRow
+from store.model.record import GapRow, RejectedRow
 from tui import format as fmt
 from tui.models.columns import Cell, Column, fit, pad
 from tui.text import clean
@@ -22,7 +22,7 @@ Problem = RejectedRow | GapRow
 
 
 class ProblemList(Rows):
-    """Rejected entries and gaps, newest first."""
+    """Draws rejected entries and gaps, newest first. From outside: call `show`, read `selected`."""
 
     def __init__(self, glyphs: Glyphs, clock: Callable[[], float], *, id: str | None = None) -> None:
         super().__init__(glyphs, id=id)
@@ -39,7 +39,7 @@ class ProblemList(Rows):
         return self._problems[self.cursor] if self._problems else None
 
     def show(self, problems: Sequence[Problem]) -> None:
-        """These are the problems now. The cursor stays on the one it is on."""
+        """Replace the problems. The cursor stays on its problem."""
         at = self.selected
         self._problems = sorted(problems, key=lambda problem: problem.found, reverse=True)
         if at is not None and at in self._problems:
@@ -47,7 +47,7 @@ class ProblemList(Rows):
         self.changed()
 
     def empty(self) -> str:
-        return "Nothing was rejected, and no loss was noticed.\nThe file holds all that was read from the stream."
+        return "No entry was rejected, and no loss was detected.\nThe file contains all entries read from the stream."
 
     def row(self, index: int, width: int) -> Iterable[Cell]:
         problem, now = self._problems[index], self._clock()

@@ -1,7 +1,4 @@
-"""A list of rows of which only those on the screen exist. The runs, the tree and the timeline are each one of these.
-
-A subclass says how many rows there are and draws the one it is asked for. Nothing here grows with the number of rows.
-"""
+"""Base of the list of runs, the tree, the timeline and the list of problems: a list that draws only visible rows."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -21,7 +18,10 @@ from tui.widgets.inked import Inked
 
 
 class Rows(Inked, can_focus=True):
-    """A virtual list with a cursor. Subclasses give `count` and `row`."""
+    """A virtual list with a cursor. Subclasses implement `count` and `row`; cost and memory do not depend on `count`.
+
+    From outside: read `cursor`, and call `go` to move it as a key does.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"rows--cursor", "rows--hover"}
     DEFAULT_CSS = """
@@ -44,7 +44,7 @@ class Rows(Inked, can_focus=True):
     ]
 
     cursor: reactive[int] = reactive(0)
-    """The row that the cursor is on; 0 also when there is none."""
+    """Row of the cursor; 0 in an empty list."""
 
     class Moved(Message):
         """The user moved the cursor."""
@@ -58,7 +58,7 @@ class Rows(Inked, can_focus=True):
             return self.rows
 
     class Selected(Message):
-        """The user asked to open the row under the cursor."""
+        """The user opened the row under the cursor."""
 
         def __init__(self, rows: "Rows") -> None:
             super().__init__()
@@ -72,29 +72,34 @@ class Rows(Inked, can_focus=True):
         super().__init__(id=id, classes=classes)
         self.glyphs = glyphs
         self._drawn: dict[int, Strip] = {}
-        """The lines on the screen, by row, as they were drawn last."""
+        """Visible lines by row, as they were drawn last."""
         self._ready: dict[int, Strip] = {}
-        """The lines on the screen as they are by now, by row, as far as they were made."""
+        """Visible lines by row that were rendered since the last change, and may not be drawn yet."""
         self._styles: dict[tuple[str, str], Style] = {}
-        self._hovered = -1
+        self._pointed: int | None = None
+        """Line of the pane under the mouse, counted from its top."""
 
     # For subclasses
 
     @property
     def count(self) -> int:
-        """How many rows there are."""
+        """Number of rows."""
         raise NotImplementedError
 
     def row(self, index: int, width: int) -> Iterable[Cell]:
-        """What stands in a row, from left to right, in not more cells than the width."""
+        """The cells of a row from left to right, at most `width` wide in total."""
         raise NotImplementedError
 
     def empty(self) -> str:
-        """What to say where there are no rows."""
+        """Text shown in place of rows when there are none."""
         return ""
 
+    def clicked(self, index: int, column: int) -> bool:
+        """Handle a click on a part of a row with an action of its own. Returns False for any other part."""
+        return False
+
     def changed(self) -> None:
-        """Rows came, went or look different: draw again those on the screen that do."""
+        """Draw the visible rows that look different. Subclasses call it after a change of their rows."""
         self.fit()
         if not self.is_mounted or self.size.height == 0:
             return
@@ -105,21 +110,24 @@ class Rows(Inked, can_focus=True):
                 self.refresh(Region(0, y, self.size.width, 1))
 
     def fit(self) -> None:
-        """Take in how many rows there are. What is on the screen is not drawn again.
+        """Adjust the scrollable height and the cursor to `count`, without drawing rows.
 
-        Where there are a few more among many, the scrollbar looks the same: it is told when there are fewer, when it
-        shows, and when one is near the end.
+        The height is adjusted when rows are removed, when the scrollbar would look different, and near the end of the
+        list. Otherwise a few new rows in a long list cost nothing.
         """
         self._ready.clear()
-        count, told = self.count, self.virtual_size.height
+        count, known = self.count, self.virtual_size.height
         height = max(self.size.height, 1)
-        near = told - self.scroll_offset.y < 3 * height
-        if count < told or near or (count - told) * 4 * height > count or self.virtual_size.width != self.size.width:
+        near = known - self.scroll_offset.y < 3 * height
+        if count < known or near or (count - known) * 4 * height > count or self.virtual_size.width != self.size.width:
             self._resize(Size(self.size.width, count))
         self.set_reactive(Rows.cursor, max(0, min(self.cursor, count - 1)))
 
     def _resize(self, size: Size) -> None:
-        """To set the virtual size would lay out, and draw, the whole screen: only where a scrollbar comes or goes."""
+        """Set the virtual size.
+
+        Textual lays out and draws the whole screen for it. This is avoided if the scrollbar neither appears nor disappears.
+        """
         if size == self.virtual_size:
             return
         if self.show_vertical_scrollbar and size.width == self.virtual_size.width and size.height > self.size.height:
@@ -137,7 +145,9 @@ class Rows(Inked, can_focus=True):
             self._drawn = {row: strip for row, strip in self._drawn.items() if row in visible}
         index = y + self.scroll_offset.y
         strip = self._ready.get(index)
-        if strip is None or strip.cell_length != self.scrollable_content_region.width:  # a scrollbar came or went
+        if (
+            strip is None or strip.cell_length != self.scrollable_content_region.width
+        ):  # a scrollbar appeared or disappeared
             strip = self._strip(index)
         self._drawn[index] = strip
         return strip
@@ -154,11 +164,12 @@ class Rows(Inked, can_focus=True):
             if index < len(lines):
                 return self._paint([Cell(pad(f" {lines[index]}", width - 1), "muted")], width, "")
             return Strip.blank(width, self._style("", ""))
-        under = "rows--cursor" if index == self.cursor else "rows--hover" if index == self._hovered else ""
+        hovered = self._pointed is not None and index == self._pointed + self.scroll_offset.y
+        under = "rows--cursor" if index == self.cursor else "rows--hover" if hovered else ""
         return self._paint(self.row(index, width - 1), width, under)
 
     def _paint(self, cells: Iterable[Cell], width: int, under: str) -> Strip:
-        """A line of these cells; `under` is the component class of the row, "" for a row like any other."""
+        """A line of cells. `under`: component class of the row, "" for an ordinary row."""
         style = self._style
         base = style(under, "")
         segments = [Segment(" ", base)]
@@ -166,7 +177,7 @@ class Rows(Inked, can_focus=True):
         return Strip(segments).adjust_cell_length(width, base)
 
     def _style(self, under: str, role: str) -> Style:
-        """How a cell of this role looks, "" for what is between cells. Each is worked out once, until styles change."""
+        """Style of a cell by role, "" for the space between cells. Computed once until styles change."""
         found = self._styles.get((under, role))
         if found is None:
             if role:
@@ -180,7 +191,7 @@ class Rows(Inked, can_focus=True):
         return found
 
     def watch_show_vertical_scrollbar(self) -> None:
-        """A scrollbar takes a cell of every row, or gives it back. It was not told of what was scrolled without it."""
+        """Draw all rows, because their width changes. A new scrollbar starts at the present scroll position."""
         if self.show_vertical_scrollbar:
             self.vertical_scrollbar.position = self.scroll_y
         self._drawn.clear()
@@ -205,7 +216,7 @@ class Rows(Inked, can_focus=True):
         return max(0, min(cursor, self.count - 1))
 
     def _show(self, index: int) -> None:
-        """Scroll as little as needed for the row to be on the screen."""
+        """Scroll as little as needed to make a row visible."""
         height, top = self.scrollable_content_region.height, self.scroll_offset.y
         if height and index < top:
             self.scroll_to_row(index)
@@ -213,13 +224,13 @@ class Rows(Inked, can_focus=True):
             self.scroll_to_row(index - height + 1)
 
     def scroll_to_row(self, index: int) -> None:
-        """Let this row be the topmost, or one as near to it as there is."""
+        """Scroll a row to the top of the pane, or as far as the end of the list allows."""
         if index + self.size.height > self.virtual_size.height < self.count:
             self._resize(Size(self.size.width, self.count))
-        self.scroll_to(y=max(index, 0), animate=False, force=True)  # a bar that rows just made necessary is not there yet
+        self.scroll_to(y=max(index, 0), animate=False, force=True)  # Textual scrolls only if it has a scrollbar already
 
     def go(self, index: int) -> None:
-        """Move the cursor as the user does."""
+        """Move the cursor and post `Moved`."""
         self.cursor = index
         self.post_message(self.Moved(self))
 
@@ -241,25 +252,36 @@ class Rows(Inked, can_focus=True):
 
     @on(events.Click)
     def _clicked(self, event: events.Click) -> None:
-        index = event.y + self.scroll_offset.y
-        if index < self.count:
-            self.go(index)
-            if event.chain == 2:
-                self.action_select()
+        cell = self.cell_under(event)
+        if cell is None or event.button != 1 or cell.y >= self.count or self.clicked(cell.y, cell.x):
+            return
+        self.go(cell.y)
+        if event.chain == 2:
+            self.action_select()
 
     @on(events.MouseMove)
-    def _pointed(self, event: events.MouseMove) -> None:
-        self._hover(event.y + self.scroll_offset.y)
+    def _moved(self, event: events.MouseMove) -> None:
+        cell = self.cell_under(event)
+        self._point(None if cell is None else cell.y - self.scroll_offset.y)
 
     @on(events.Leave)
     def _left(self) -> None:
-        self._hover(-1)
+        self._point(None)
 
-    def _hover(self, index: int) -> None:
-        if index != self._hovered:
-            for row in (self._hovered, index):
-                self.refresh_line(row)
-            self._hovered = index
+    def _point(self, line: int | None) -> None:
+        """Highlight the row on a line of the pane."""
+        if line != self._pointed:
+            before, self._pointed = self._pointed, line
+            for changed in (before, line):
+                if changed is not None:
+                    self.refresh_line(changed + self.scroll_offset.y)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Highlight the row that is now under the mouse."""
+        if self._pointed is not None:
+            for top in (old_value, new_value):
+                self._ready.pop(self._pointed + round(top), None)
+        super().watch_scroll_y(old_value, new_value)
 
     @on(events.Resize)
     def _resized(self) -> None:

@@ -1,118 +1,129 @@
-"""The table of runs: what each is about, how far it is, what it cost, what went wrong."""
+"""The table of runs: goal, progress, cost and errors of each run."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 
-from textual.app import RenderResult
 from textual.content import Content
-from textual.widget import Widget
 
-from store.record import RunRow
+from store.model.phase import elapsed, errors, phase, unfinished
+from store.model.record import RunRow
+from store.model.state import RunStatus
 from tui import format as fmt
 from tui.models import summary
 from tui.models.columns import Cell, Column, fit, pad
+from tui.models.run_order import SORTS, RunOrder
 from tui.text import clean
 from tui.theme import Glyphs, run_mark
+from tui.widgets.linked import LinkedLine, linked
 from tui.widgets.rows import Rows
 
 COLUMNS = (
     Column("mark", "", 1),
     Column("kept", "", 1),
-    Column("status", "STATUS", 14, needs=150),
+    Column("status", "STATUS", 15, needs=112),
     Column("when", "WHEN", 6),
     Column("goal", "GOAL", 0),
-    Column("bar", "", 12, needs=110),
-    Column("nodes", "NODES", 9, right=True),
+    Column("bar", "", 12, needs=140),
+    Column("nodes", "TASKS", 9, right=True),
     Column("time", "TIME", 7, right=True),
-    Column("events", "EVENTS", 7, right=True, needs=96),
-    Column("llm", "LLM", 5, right=True, needs=96),
-    Column("tools", "TOOLS", 5, right=True, needs=96),
+    Column("events", "EVENTS", 7, right=True, needs=106),
+    Column("llm", "LLM", 5, right=True, needs=106),
+    Column("tools", "TOOLS", 5, right=True, needs=106),
     Column("tokens", "TOKENS", 7, right=True),
+    Column("cost", "COST", 10, right=True, needs=90),
     Column("errors", "ERR", 4, right=True),
     Column("size", "SIZE", 7, right=True, needs=140),
 )
 
-SORTS: dict[str, Callable[[RunRow], float]] = {
-    "when": lambda row: 0.0,
-    "time": lambda row: (row.run.ended or row.run.latest or 0.0) - (row.run.started or 0.0),
-    "nodes": lambda row: row.run.nodes,
-    "events": lambda row: row.run.events,
-    "tokens": lambda row: summary.total(row.run.tokens_in, row.run.tokens_out) or 0,
-    "errors": lambda row: row.run.errors + row.run.aborted,
-    "size": lambda row: row.bytes,
-}
-"""By column: what is sorted by, largest first. `when` is the order of arrival, live runs first."""
-
 
 class RunList(Rows):
-    """The runs of the file, as the filter leaves and the sort orders them."""
+    """Draws the runs of the file, filtered and sorted.
+
+    From outside: call `update`, `tick`, `clear`, `narrow` and `order`; set `hint`; read the properties.
+    """
 
     def __init__(self, glyphs: Glyphs, clock: Callable[[], float], *, id: str | None = None) -> None:
         super().__init__(glyphs, id=id)
         self._clock = clock
-        self._all: list[RunRow] = []
-        self._shown: list[RunRow] = []
-        self._filter = ""
-        self.sort = "when"
+        self._runs = RunOrder()
         self.hint = ""
-        """What to say when the file holds no run."""
+        """Text shown when the file contains no runs."""
 
     @property
     def count(self) -> int:
-        return len(self._shown)
+        return len(self._runs)
 
     @property
     def total(self) -> int:
-        """How many runs there are, the filtered ones included."""
-        return len(self._all)
+        """Number of runs, including those that the filter hides."""
+        return self._runs.total
+
+    @property
+    def live(self) -> int:
+        """Number of live runs, including those that the filter hides."""
+        return self._runs.live
+
+    @property
+    def sort(self) -> str:
+        """Name of the column that orders the runs."""
+        return self._runs.sort
+
+    @property
+    def backwards(self) -> bool:
+        """Whether that order is reversed."""
+        return self._runs.backwards
 
     @property
     def selected(self) -> RunRow | None:
         """The run under the cursor."""
-        return self._shown[self.cursor] if self._shown else None
+        return self._runs[self.cursor] if self.count else None
 
-    def show(self, rows: list[RunRow]) -> None:
-        """These are the runs now, newest first. The cursor stays on its run."""
-        self._all = rows
-        self._arrange()
+    def clear(self) -> None:
+        """Remove all runs."""
+        self._runs.clear()
+        self.changed()
+
+    def update(self, rows: Collection[RunRow], gone: Iterable[int] = ()) -> None:
+        """Add or replace runs, and remove those with the keys `gone`. The cursor stays on its run."""
+        with self._arranging():
+            self._runs.update(rows, gone, self._clock())
+
+    def tick(self) -> bool:
+        """Show the passing of time in live runs. Returns whether there are runs that can change by it."""
+        with self._arranging() as runs:
+            return runs.pass_time(self._clock())
 
     def narrow(self, words: str) -> None:
-        """Show only runs of which goal, id or status hold all these words."""
-        self._filter = words
-        self._arrange()
+        """Show only runs whose goal, id or status contain all words."""
+        with self._arranging() as runs:
+            runs.words = words.lower().split()
+            runs.arrange(self._clock())
 
-    def order(self, sort: str) -> None:
-        """Sort by this column."""
-        self.sort = sort
-        self._arrange()
+    def order(self, sort: str, backwards: bool = False) -> None:
+        """Sort by a column."""
+        with self._arranging() as runs:
+            runs.sort, runs.backwards = sort, backwards
+            runs.arrange(self._clock())
 
-    def _arrange(self) -> None:
-        now, at = self._clock(), self.selected
-        line = self.cursor - self.scroll_offset.y
-        words = self._filter.lower().split()
-        shown = (
-            [row for row in self._all if all(word in self._haystack(row, now) for word in words)] if words else self._all
-        )
-        if self.sort == "when":
-            self._shown = sorted(shown, key=lambda row: summary.run_ended(row.run, now) != "running")
-        else:
-            self._shown = sorted(shown, key=SORTS[self.sort], reverse=True)
+    @contextmanager
+    def _arranging(self) -> Iterator[RunOrder]:
+        """Change the order. The cursor stays on its run, and a list that is scrolled keeps its rows in place."""
+        at, line = self.selected, self.cursor - self.scroll_offset.y
+        yield self._runs
         if at is not None:
-            keys = [row.key for row in self._shown]
-            self.set_reactive(Rows.cursor, keys.index(at.key) if at.key in keys else self.cursor)
+            index = self._runs.index(at.key)
+            self.set_reactive(Rows.cursor, self.cursor if index is None else index)
         self.changed()
-        if self.scroll_offset.y:  # who reads further down is not disturbed by what comes above
+        if self.scroll_offset.y:
             self.scroll_to_row(self.cursor - line)
         else:
             self._show(self.cursor)
 
-    def _haystack(self, row: RunRow, now: float) -> str:
-        return f"{row.run.goal or ''} {row.run.run_id} {summary.run_ended(row.run, now)} {row.run.mode or ''}".lower()
-
     def empty(self) -> str:
-        return f"no run matches “{clean(self._filter, 60)}”" if self._all else self.hint
+        return f"no run matches “{clean(' '.join(self._runs.words), 60)}”" if self.total else self.hint
 
     def row(self, index: int, width: int) -> Iterable[Cell]:
-        row = self._shown[index]
+        row = self._runs[index]
         now, more = self._clock(), self.glyphs("more")
         for column, size in fit(COLUMNS, width):
             for text, role in self._cell(column.name, row, now, size):
@@ -121,20 +132,21 @@ class RunList(Rows):
 
     def _cell(self, name: str, row: RunRow, now: float, size: int) -> Iterable[Cell]:
         run = row.run
-        silent = summary.silence(run, now) is not None
-        mark, role = run_mark(run, silent)
+        mark, role = run_mark(phase(run, now))
         match name:
             case "mark":
                 yield Cell(self.glyphs(mark), role)
             case "kept":
-                yield Cell(self.glyphs("kept") if row.marked else " ", "label")
+                yield Cell(self.glyphs("kept") if row.pinned else " ", "label")
             case "status":
-                yield Cell(summary.run_ended(run, now), role)
+                yield Cell(summary.run_status(run, now), role)
             case "when":
                 yield Cell(fmt.moment(run.started, now), "muted")
             case "goal":
-                goal = clean(run.goal or "") or f"(no goal heard yet) {clean(run.run_id, 100)}"
+                goal = clean(run.goal or "") or f"(no goal published yet) {clean(run.run_id, 100)}"
                 yield Cell(goal, "strong" if mark == "running" else "text" if run.goal else "muted")
+            case "bar" if run.status == RunStatus.RUNNING:  # its plans grow, so that a bar would go back
+                yield Cell(pad(f"{fmt.count(unfinished(run))} open", size), "muted")
             case "bar":
                 full = size * run.finished // run.nodes if run.nodes else 0
                 yield Cell(self.glyphs("bar") * full, role)
@@ -142,7 +154,7 @@ class RunList(Rows):
             case "nodes":
                 yield Cell(f"{fmt.count(run.finished)}/{fmt.count(run.nodes)}", "muted")
             case "time":
-                yield Cell(fmt.duration(summary.elapsed(run, now)))
+                yield Cell(fmt.duration(elapsed(run, now)))
             case "events":
                 yield Cell(fmt.count(run.events), "muted")
             case "llm":
@@ -152,15 +164,17 @@ class RunList(Rows):
             case "tokens":
                 spent = summary.total(run.tokens_in, run.tokens_out)
                 yield Cell(fmt.count(spent), "faint" if spent is None else "text")
+            case "cost":
+                yield Cell(fmt.cost(run.cost, run.unpriced), "faint" if run.cost is None else "text")
             case "errors":
-                errors = run.errors + run.aborted
-                yield Cell(str(errors) if errors else self.glyphs("dot"), "failed" if errors else "faint")
+                number = errors(run)
+                yield Cell(str(number) if number else self.glyphs("none"), "failed" if number else "faint")
             case "size":
                 yield Cell(fmt.size(row.bytes), "muted")
 
 
-class RunListTitles(Widget):
-    """The line of titles above a run list."""
+class RunListTitles(LinkedLine):
+    """The titles of the columns. A click on a title sorts by its column, a second click in reverse order."""
 
     DEFAULT_CSS = """
     RunListTitles { height: 1; background: $surface; color: $foreground 62%; }
@@ -177,13 +191,16 @@ class RunListTitles(Widget):
     def _widened(self) -> None:
         self.refresh()
 
-    def render(self) -> RenderResult:
-        parts: list[str | tuple[str, str]] = [" "]
+    def line(self) -> Content:
+        parts: list[str | Content] = [" "]
+        mark = self._glyphs("up" if self._runs.backwards else "down")
         for column, size in fit(COLUMNS, (self._runs.scrollable_content_region.width or self.size.width) - 1):
+            title, style = pad(column.title, size, column.right), ""
             if column.name == self._runs.sort:
-                title = f"{column.title}{self._glyphs('down')}"
-                parts.append((pad(title, size, column.right), "bold $accent"))
-            else:
-                parts.append(pad(column.title, size, column.right))
-            parts.append(" ")
+                title, style = pad(f"{column.title[: size - 1]}{mark}", size, column.right), "bold $accent"
+            parts += [linked(title, column.name, style) if column.name in SORTS else title, " "]
         return Content.assemble(*parts)
+
+    def follow(self, target: str) -> None:
+        self._runs.order(target, backwards=target == self._runs.sort and not self._runs.backwards)
+        self.refresh()

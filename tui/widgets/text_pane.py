@@ -1,21 +1,22 @@
-"""A text of many lines that wraps to its pane; of which, too, only the lines on the screen are drawn."""
+"""A pane with a text of many lines, wrapped to its width. Only visible lines are drawn."""
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
 from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
+from textual.reactive import reactive
 from textual.strip import Strip
 
 from tui.models.columns import Cell
-from tui.models.lines import Line, wrap
+from tui.models.lines import wrap
+from tui.models.snapshot import Text
 from tui.widgets.inked import Inked
 
 
 class TextPane(Inked, can_focus=True):
-    """Shows lines. The place in a text is kept when the same text comes again, longer."""
+    """Draws a `Text`: set `shown`. The scroll position is kept when a text about the same subject follows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "scroll(1)", "Down", id="text.down", show=False, tooltip="One line down"),
@@ -28,25 +29,22 @@ class TextPane(Inked, can_focus=True):
         Binding("G,end", "scroll_end", "End", id="text.last", show=False, tooltip="To the end"),
     ]
 
+    shown: reactive[Text] = reactive(Text(), init=False, repaint=False)
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._lines: Sequence[Line] = ()
         self._wrapped: list[tuple[Cell, ...]] = []
-        self._subject: object = None
 
-    def show(self, subject: object, lines: Sequence[Line]) -> None:
-        """Show these lines. `subject` says what they are about: for another one the text begins at its top."""
-        if subject == self._subject and lines == self._lines:
+    def watch_shown(self, old: Text, new: Text) -> None:
+        if new.subject == old.subject and new.lines == old.lines:
             return
-        fresh = subject != self._subject
-        self._subject, self._lines = subject, lines
         self._wrap()
-        if fresh:
+        if new.subject != old.subject:
             self._scroll(0)
 
     def _wrap(self) -> None:
         before, width = self._wrapped, self.size.width - 2
-        self._wrapped = wrap(self._lines, width) if width > 0 else []
+        self._wrapped = wrap(self.shown.lines, width) if width > 0 else []
         size, top = Size(self.size.width, len(self._wrapped)), self.scroll_offset.y
         if size != self.virtual_size:
             self.virtual_size = size
@@ -73,7 +71,7 @@ class TextPane(Inked, can_focus=True):
         self._scroll(self.virtual_size.height)
 
     def _scroll(self, top: int) -> None:
-        self.scroll_to(y=top, animate=False, force=True)  # the bar that a new text makes necessary is not there yet
+        self.scroll_to(y=top, animate=False, force=True)  # a scrollbar that the text needs does not exist yet
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width

@@ -1,0 +1,62 @@
+"""Statistics of the spans of a run."""
+
+from store.model.statistics import DIMENSIONS, Statistics, Task, percentile, statistics
+from tests.recorder import Recorder, spans_of
+
+
+def statistics_of(recorder: Recorder) -> Statistics:
+    """Statistics of a run. Every task has the type of its id, and depth 1."""
+    spans = [span for span in spans_of(recorder.events).values() if span.withdrawn is None]
+    return statistics(spans, lambda node_id: Task(node_id, 1) if node_id else Task())
+
+
+def test_calls_are_grouped_by_the_model_that_answered() -> None:
+    recorder = Recorder().root()
+    for asked, answered in (("m", "m-2"), ("m", None), (None, None)):
+        recorder.emit("llm_call_started", {"node_id": "root", "call_id": "1", "model": asked})
+        recorder.emit("llm_call_completed", {"node_id": "root", "call_id": "1", "model": answered})
+    assert {group.name: group.count for group in statistics_of(recorder)["model"]} == {"m-2": 1, "m": 1, "?": 1}
+
+
+def test_a_group_has_outcomes_retries_tokens_and_costs() -> None:
+    recorder = Recorder().root().step_started("root").llm("root", error="timeout").llm("root", tokens=(10, 2))
+    recorder.emit("llm_call_completed", {"node_id": "root", "agent_class": "SimpleExecutor", "cost": 0.5, "tries": 3})
+    recorder.llm_started("root", "open")
+    (group,) = statistics_of(recorder)["agent"]
+    assert (group.name, group.count, group.open, group.failed, group.aborted) == ("SimpleExecutor", 4, 1, 1, 0)
+    assert (group.retries, group.tokens_in, group.tokens_out, group.cost, group.unpriced) == (3, 10, 2, 0.5, 2)
+
+
+def test_the_share_is_that_of_the_time_in_steps() -> None:
+    recorder = Recorder().root().node("root", "a").step("root", "plan", after="DOING").step("a", "execute", after="FINISH")
+    recorder.tool_invoked("a", "1").tool_returned("a", "1")
+    found = statistics_of(recorder)
+    assert {group.name: (group.seconds, group.share) for group in found["type"]} == {"root": (0.5, 0.5), "a": (0.5, 0.5)}
+    assert [(group.name, group.share) for group in found["tool"]] == [("BingBrowser.run", 0.2)]
+    assert {group.name for group in found["action"]} == {"plan", "execute"}
+
+
+def test_shares_of_hardly_any_time_are_zero() -> None:
+    """Not infinite, which JSON cannot express."""
+    recorder = Recorder().root().step_started("root", step=0)
+    recorder.emit("step_finished", {"node_id": "root", "step": 0, "duration_seconds": 1e-320})
+    recorder.emit("tool_returned", {"node_id": "root", "tool_name": "a", "duration_seconds": 1e15})
+    assert [group.share for group in statistics_of(recorder)["tool"]] == [0.0]
+
+
+def test_the_group_with_the_most_time_is_first() -> None:
+    recorder = Recorder().root()
+    for name, seconds in (("a", 1.0), ("b", 3.0), ("c", 2.0)):
+        recorder.emit("tool_returned", {"node_id": "root", "tool_name": name, "duration_seconds": seconds})
+    assert [group.name for group in statistics_of(recorder)["tool"]] == ["b", "c", "a"]
+
+
+def test_a_run_without_spans_has_empty_statistics() -> None:
+    assert statistics_of(Recorder().root()) == {dimension: [] for dimension in DIMENSIONS}
+
+
+def test_percentiles_are_values_of_the_sample() -> None:
+    values = [float(number) for number in range(1, 101)]
+    assert [percentile(values, part) for part in (0.0, 0.5, 0.95, 0.99, 1.0)] == [1.0, 50.0, 95.0, 99.0, 100.0]
+    assert percentile([7.0], 0.5) == 7.0
+    assert percentile([], 0.5) is None

@@ -1,0 +1,265 @@
+"""The events that the timeline lists: those of a node, of a subtree or of the run that match the filter."""
+
+from collections.abc import Callable, Sequence
+from textwrap import fill
+from typing import Literal
+
+from store.database.failure_queries import FailureQueries
+from store.database.listing import Listing, Matches, NodeEvents, NodeMatches, RunEvents, SubtreeMatches
+from store.database.moment import Moment
+from store.model.record import Match, Stored
+from store.model.state import Node
+from tui import format as fmt
+from tui.models.event_filter import KINDS
+from tui.models.selection import Selection
+from tui.models.snapshot import PAGE, EventCursor, EventRows
+from tui.text import clean
+from tui.theme import EVENTS
+
+Scope = Literal["node", "subtree", "run"]
+SCOPES: tuple[Scope, ...] = ("node", "subtree", "run")
+
+SCOPE_NAMES = {"node": "this task", "subtree": "this task and all beneath", "run": "the run"}
+
+KNOWN_TYPES = fill(f"Types are {', '.join(KINDS)}.", 40)
+"""Hint for a filter with an unknown type."""
+
+BATCH_EVENTS = 200
+"""Number of rows that one query reads while an event is looked for."""
+
+
+class EventList:
+    """The events of one run in the scope and filter that the user asked for, as rows counted from 0."""
+
+    def __init__(self, moment: Moment, tree: Selection) -> None:
+        self._moment = moment
+        self._tree = tree
+        self.scope: Scope = "node"
+        self.match = Match()
+        """The filter."""
+        self._target: int | None = None
+        """Position of the event to which the cursor goes when the list is read next; None: the cursor stays."""
+        self._unknown_type = ""
+        """A type in the filter that does not occur in the file."""
+        self._listed: tuple[object, ...] = ()
+        """Identity of the list whose rows were read last; empty while another list is read, and after that failed."""
+        self._listed_scope: Scope = "node"
+        self._listing: Listing | None = None
+        self._count = 0
+        """Number of rows that are shown."""
+        self._renumberings = 0
+        """Number of times that rows got other numbers."""
+        self._regroupings = 0
+        """Number of times that nodes entered or left the listed subtree."""
+        self._nodes = 0
+        """Number of nodes of the run when the listed subtree was determined."""
+
+    def widen(self) -> None:
+        """Select the next scope."""
+        self.scope = SCOPES[(SCOPES.index(self.scope) + 1) % len(SCOPES)]
+
+    def go_to(self, position: int, scope: Scope) -> None:
+        """Put the cursor on the last event of a scope up to a position, without a filter, from the next reading on."""
+        self.scope, self.match = scope, Match()
+        self._target, self._listed = position, ()
+
+    def forget(self) -> None:
+        """Read the list again: the run was rebuilt."""
+        self._listed = ()
+
+    def regroup(self, moved: Sequence[int]) -> None:
+        """Read a subtree's list again if one of the moved nodes entered or left it."""
+        listing, keys = self._listing, self._moment.shape.keys
+        if isinstance(listing, SubtreeMatches) and any(
+            keys[node] in listing or any(keys[above] in listing for above in self._tree.ancestors(node)) for node in moved
+        ):
+            self._regroupings += 1
+
+    @property
+    def wanted(self) -> tuple[object, ...]:
+        """Identity of the list that the user asks for. Moves of the cursor apply to it, even while it is being read."""
+        tree = self._tree
+        about = self.scope if self.scope == "run" else (self.scope, tree.selected, tree.execution)
+        return about, self.match, self._moment.row.generation, self._regroupings
+
+    @property
+    def settled(self) -> bool:
+        """Whether the rows of that list were read last."""
+        return self._listed == self.wanted
+
+    @property
+    def title(self) -> str:
+        """What is listed, and how many events."""
+        of = SCOPE_NAMES[self._listed_scope]
+        if isinstance(self._listing, Matches) and not self._listing.complete:
+            looked = f", {self._listing.scanned:.0%} looked through"
+        else:
+            looked = ""
+        matching = (" that matches" if self._count == 1 else " that match") if self.match else ""
+        many = fmt.counted(self._count, "event")
+        if self._unknown_type and not self._count:
+            return f"3 Timeline of {of}: {many}, no such type"
+        return f"3 Timeline of {of}: {many}{matching}{looked}"
+
+    @property
+    def complete(self) -> bool:
+        """Whether all events were looked through."""
+        return self._listing is None or self._listing.complete
+
+    async def read(self, node: Node | None, at_end: bool, cursor: Callable[[], EventCursor]) -> EventRows:
+        """The rows at the position of the moment. `at_end`: whether the cursor of a fresh list starts at its end.
+
+        `node`: the selected one. Looks through one stretch of a filtered list at most, or through as many as it takes to
+        find the target, or the event under the cursor again after nodes entered or left the subtree.
+        """
+        moment, selected, scope, match, wanted = self._moment, self._tree.selected, self.scope, self.match, self.wanted
+        position = moment.end if moment.position is None else moment.position
+        fresh = wanted != self._listed
+        at = cursor()
+        kept = fresh and wanted[:-1] == self._listed[:-1] and not at.following
+        here = at.event.position if kept and at.event is not None else self._target if fresh else None
+        if fresh:
+            self._listed = ()
+            self._unknown_type = await self._no_such_type(match)
+            self._listing = self._list(scope, match, selected, node, at_end)
+        listing = self._listing
+        assert listing is not None
+        if isinstance(listing, NodeEvents) and node is not None:
+            listing.events = node.events
+        added = 0
+        if isinstance(listing, Matches):
+            listing.grow(node.events if isinstance(listing, NodeMatches) and node is not None else moment.end)
+            if isinstance(listing, SubtreeMatches) and not fresh:
+                listing.add(self._new_beneath(listing))
+            added = 0 if listing.complete else await listing.scan()
+            while here is not None and not listing.has_scanned(here):
+                added = await listing.scan()
+            self._renumberings += added > 0
+        start, count = moment.run.started or 0.0, listing.count(position)
+        if not fresh:
+            self._count = count
+            return EventRows(wanted, count, start, added)
+        row = None if here is None else max(await listing.row(here), 0)
+        first, last = _first_page(count, at_end, at.pages, row)
+        rows = await listing.rows(first, last) if first < last else []
+        self._renumberings += 1
+        self._listed, self._target = wanted, None
+        self._listed_scope, self._count = scope, count
+        return EventRows(
+            wanted,
+            count,
+            start,
+            fresh=True,
+            at_end=at_end,
+            row=row,
+            first=first,
+            events=rows,
+            hint=f"\nThere is no type {clean(self._unknown_type, 30)}.\n{KNOWN_TYPES}" if self._unknown_type else "",
+        )
+
+    async def _no_such_type(self, match: Match) -> str:
+        """A type in the filter, if no event can match because the file has no event of its types; else empty."""
+        types = match.types
+        if not types or types & EVENTS.keys() or await self._moment.reader.types(sorted(types)):
+            return ""
+        return min(types)
+
+    def _list(self, scope: Scope, match: Match, selected: int | None, node: Node | None, at_end: bool) -> Listing:
+        moment = self._moment
+        if scope == "run" or selected is None or node is None:
+            return Matches(moment.queries, match, 1, moment.end, at_end) if match else RunEvents(moment.queries)
+        key = moment.shape.keys[selected]
+        if scope == "node" and self._tree.execution is None:
+            if match:
+                return NodeMatches(moment.queries, match, key, node.events, at_end)
+            return NodeEvents(moment.queries, key, node.events)
+        self._nodes = len(moment.shape)
+        numbers = self._tree.beneath(selected)
+        keys, born = [moment.shape.keys[number] for number in numbers], moment.shape.born[min(numbers)]
+        return SubtreeMatches(moment.queries, match, keys, born, moment.end, at_end)
+
+    def _new_beneath(self, listing: SubtreeMatches) -> list[int]:
+        """Keys of the nodes that were created in the listed subtree since it was determined."""
+        keys = self._moment.shape.keys
+        found = [
+            keys[number]
+            for number in range(self._nodes, len(keys))
+            if any(keys[above] in listing for above in self._tree.ancestors(number))
+        ]
+        self._nodes = len(keys)
+        return found
+
+    @property
+    def _numbering(self) -> tuple[object, ...]:
+        """Equal as long as rows keep their numbers."""
+        return self._listed, self._renumberings
+
+    async def page(self, first: int, last: int) -> Sequence[Stored] | None:
+        """The events of some rows; None where rows got other numbers meanwhile."""
+        listing, numbering = self._listing, self._numbering
+        if listing is None:
+            return None
+        rows = await listing.rows(first, last)
+        return rows if numbering == self._numbering else None
+
+    async def find(self, what: Literal["failed", "alike"], step: int, at: EventCursor) -> int | None:
+        """Row of the next event that reports an error, or has the same type as the one under the cursor; None for none.
+
+        With `step` -1: of the previous one.
+        """
+        numbering = self._numbering
+        found = await self._find(what, step, at)
+        return found if numbering == self._numbering else None
+
+    async def place(self, row: int) -> str:
+        """Number of an event among those of the list, past the position too, that report an error: `2 of 5`.
+
+        Empty in a filtered list and in that of a subtree.
+        """
+        listing = self._listing
+        if not isinstance(listing, RunEvents | NodeEvents):
+            return ""
+        found = await listing.rows(row, row + 1)
+        if not found:
+            return ""
+        return await self.place_at(found[0].position, found[0].node if isinstance(listing, NodeEvents) else None)
+
+    async def place_at(self, position: int, node: int | None = None) -> str:
+        """Like `place`, for the event at a position among those of the run, or of a node."""
+        moment = self._moment
+        place, count = await FailureQueries(moment.reader, moment.queries.key).reported(position, moment.end, node)
+        return f"{place:,} of {count:,}"
+
+    async def _find(self, what: Literal["failed", "alike"], step: int, cursor: EventCursor) -> int | None:
+        listing, count = self._listing, self._count
+        if listing is None or not count:
+            return None
+        here = cursor.event or next(iter(await listing.rows(cursor.row, cursor.row + 1)), None)
+        if here is None:  # the run was deleted
+            return None
+        if isinstance(listing, RunEvents):
+            search = self._moment.queries.failed if what == "failed" else self._moment.queries.alike
+            found = await search(here.position, step)
+            return found - 1 if found is not None and found <= count else None
+
+        def wanted(stored: Stored) -> bool:
+            return stored.failed if what == "failed" else stored.event.type == here.event.type
+
+        at = cursor.row + step
+        while 0 <= at < count:
+            first, last = (at, min(at + BATCH_EVENTS, count)) if step > 0 else (max(at - BATCH_EVENTS + 1, 0), at + 1)
+            rows = await listing.rows(first, last)
+            numbers = range(first, first + len(rows))
+            hits = [number for number, stored in zip(numbers, rows, strict=True) if wanted(stored)]
+            if hits:
+                return hits[0] if step > 0 else hits[-1]
+            at = last if step > 0 else first - 1
+        return None
+
+
+def _first_page(count: int, at_end: bool, pages: int, row: int | None) -> tuple[int, int]:
+    """First row, and row after the last, of the pages that a fresh list shows first. `row`: the cursor is put there."""
+    if row is not None:
+        return max(row // PAGE - pages, 0) * PAGE, (row // PAGE + 1 + pages) * PAGE
+    last = -(-count // PAGE)
+    return (max(last - 1 - pages, 0) * PAGE, last * PAGE) if at_end else (0, pages * PAGE)
