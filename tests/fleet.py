@@ -132,7 +132,7 @@ def _is_replica_known(client: Any) -> bool:
 
 
 class Shards(NamedTuple):
-    """A Cluster: three primaries, of which the first has the slot of the stream, and a replica of the first."""
+    """A Cluster: three primaries and a replica of the first. The first has the slot of the stream."""
 
     primaries: list[Node]
     replica: Node

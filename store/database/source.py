@@ -27,7 +27,7 @@ class Batch(Struct, Generic[Item], frozen=True):
 
 
 class Source(Protocol):
-    """A stream that grows, and of which a part may be missing. Methods raise SourceError; the next call connects again."""
+    """A growing stream, parts of it possibly lost. Methods raise SourceError; the next call connects again."""
 
     @property
     def name(self) -> str:

@@ -25,7 +25,7 @@ BATCH = 5_000
 """Events in one transaction."""
 
 SHAPES = {"tree": 100_000, "deep": 1_000, "wide": 50_000, "small": 1_000, "medium": 100}
-"""What can be made, and how many nodes, or runs, it has where nobody says."""
+"""The kinds of files that can be made, with the default number of nodes or runs."""
 
 PAUSE_MS = 3_600_000
 """Between the runs of a file with many."""

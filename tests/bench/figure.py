@@ -1,4 +1,4 @@
-"""Figures and their table: what was measured, of whom, where, and at which size."""
+"""Figures and their table: the quantity, the program, the machine and the size."""
 
 from collections.abc import Iterable, Sequence
 

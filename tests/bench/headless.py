@@ -17,7 +17,7 @@ from tui.app import Treetop
 
 
 class Headless(Surface):
-    """Sees what the compositor gives to a driver that shows it to nobody."""
+    """Records what the compositor gives to a driver without a terminal."""
 
     def __init__(self, pilot: Pilot[Any]) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Watched(Treetop):
 
 @asynccontextmanager
 async def headless(path: Path, size: tuple[int, int]) -> AsyncIterator[Headless]:
-    """The application on a file that nobody feeds."""
+    """The application on a file that does not grow."""
     app = Watched(path, "redis://localhost:6379/0", "bench", ingest=False)
     app.animation_level = "none"
     async with app.run_test(size=size) as pilot:

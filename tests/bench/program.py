@@ -20,7 +20,7 @@ def where(size: tuple[int, int]) -> str:
 
 
 def treetop(path: Path, *options: str, size: tuple[int, int] = WIDE) -> Terminal:
-    """The screens on a file that somebody else feeds, or nobody."""
+    """The screens on a file that grows by another process, or not at all."""
     return Terminal("tui.cli", ["--db", str(path), "--no-ingest", "--stream", STREAM, *options], size)
 
 

@@ -4,7 +4,7 @@
 
 Against a real redis-server, 7 or newer, that takes so many events a second. Faults, some seconds between two: the ingester
 is killed, Redis stands still, the file is locked by another, the stream is trimmed past what was read. In the second half
-nobody is killed: what one process has then, early and late, tells whether it grows. Exit code 1 when something is wrong.
+nothing is killed: the memory of one process, early and late, shows whether it grows. Exit code 1 when something is wrong.
 """
 
 import argparse

@@ -23,7 +23,7 @@ output = 8
 """
 
 CACHED = (2_000 * 2.50 + 8_000 * 1.25 + 500 * 10) / 1e6
-"""Of gpt-4o: 10,000 tokens in, of which 8,000 are cached; 500 out."""
+"""A call of gpt-4o: 10,000 tokens in, 8,000 of them cached; 500 out."""
 
 OWN = (1_000 * 2 + 200 * 8) / 1e6
 """Of house-model, by the file of the user's prices."""

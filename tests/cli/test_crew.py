@@ -39,7 +39,7 @@ class Replay:
     """Spans that have begun and not ended, by type of the end and id of a call or of a node."""
     steps: Counter[str] = field(default_factory=Counter)
     widest: int = 0
-    """Most branches that worked at once: nodes with an open step, of which no inner node has one."""
+    """Most branches that worked at once: nodes with an open step, and with none in any inner node."""
     calls_at_once: int = 0
     """Most calls of one node that were open at once."""
     late: list[str] = field(default_factory=list)

@@ -20,7 +20,7 @@ class Child:
         self._nursery = nursery
 
     def send(self, number: signal.Signals) -> None:
-        os.kill(self.pid, number)  # which is its own until somebody waited for it
+        os.kill(self.pid, number)  # the number is not reused before the process was waited for
 
     def wait(self) -> int:
         """Its exit code; minus the signal's number when it died of one."""

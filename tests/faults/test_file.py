@@ -29,7 +29,7 @@ PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
 
 
 def delete(path: Path) -> None:
-    """Like somebody who knows of the file only."""
+    """Like a program that knows only the file."""
     path.unlink()
 
 
@@ -124,7 +124,7 @@ def test_a_file_that_is_damaged_while_it_is_written_is_said_and_may_be_replaced(
 
 
 def ingest_once(path: Path, server: RedisServer) -> tuple[int, str]:
-    """As a user does who is not root, or is not allowed more than others."""
+    """As a user without the rights of root."""
     command = [sys.executable, "-m", "tui.cli", "ingest", "--drain", "--db", str(path), "--redis", server.url]
     done = subprocess.run(command, capture_output=True, text=True, preexec_fn=without_privileges)
     assert done.stdout == ""

@@ -53,7 +53,7 @@ def test_killed_at_random_moments_it_stores_each_event_once(redis_server: RedisS
 
 
 def test_killed_while_redis_trims_it_lost_what_redis_lost(redis_server: RedisServer, db: Path, nursery: Nursery) -> None:
-    """The stream keeps the newest 500, agents publish 2,000 a second, and nobody replaces a dead ingester at once."""
+    """The stream keeps the newest 500, agents publish 2,000 a second, and a dead ingester is not replaced at once."""
     chance = random.Random(2)
     with publishing(redis_server, keep=500) as sent:
         longest = life(redis_server, db, nursery)
@@ -75,7 +75,7 @@ def batch() -> tuple[list[Entry], list[Entry]]:
     """What is in the file before, and a batch with all that there can be in one: also what is wrong, repeated, re-homed."""
     recorder = Recorder("first").root("a").plan("a", "b", "c")
     old, rest = list(recorder.entries), len(recorder.entries)
-    recorder.nameless().step_started("d").llm("d")  # a run that nobody named, until ...
+    recorder.nameless().step_started("d").llm("d")  # a run without an id, until ...
     recorder.run_id = "first"
     recorder.node("a", "d").step("b", "execute", after="FINISH").run_finished()  # ... its node turns out to be this one's
     return old, [*recorder.entries[rest:], old[0], entry_of(b'{"event_type": 1', 1), entry_of(b"\xff", 2)]

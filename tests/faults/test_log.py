@@ -1,4 +1,4 @@
-"""SQLite's log grows for as long as somebody reads from it: nobody does for long."""
+"""SQLite's log grows while a reader has a transaction open, so readers keep transactions short."""
 
 import asyncio
 import signal

@@ -50,7 +50,7 @@ def test_it_is_killed_and_has_nothing_when_it_comes_back(forgetful_redis: RedisS
     for first in (1, 301, 601):
         publish(server, entries(first, first + 99))
         drain(db, server)
-        publish(server, entries(first + 100, first + 199))  # nobody read these
+        publish(server, entries(first + 100, first + 199))  # trimmed or lost before they are read
         server.stop()
         server.start()
         publish(server, entries(first + 200, first + 299))
@@ -58,7 +58,7 @@ def test_it_is_killed_and_has_nothing_when_it_comes_back(forgetful_redis: RedisS
     sent = numbers(1, 900)
     found = settle("redis-server killed, without its data", 3, sent, db)
     assert (found.lost(sent), found.doubled, found.duplicate) == (300, 0, 0)
-    assert [lost for _, lost in found.gaps] == [None] * 3  # nobody can know how many
+    assert [lost for _, lost in found.gaps] == [None] * 3  # the number is unknown
     assert {kind for kind, _ in found.gaps} <= {"reset", "restarted", "trimmed"}
 
 
@@ -70,7 +70,7 @@ def test_it_is_killed_and_has_what_it_saved_some_time_ago(forgetful_redis: Redis
         command(server, "SAVE")
         publish(server, entries(last + 101, last + 150))
         drain(db, server)
-        publish(server, entries(last + 151, last + 180))  # nobody read these
+        publish(server, entries(last + 151, last + 180))  # trimmed or lost before they are read
         server.stop()
         server.start()
         publish(server, entries(last + 181, last + 220))
@@ -163,9 +163,9 @@ def test_the_stream_is_gone_and_begins_anew(redis_server: RedisServer, db: Path,
     for first in (1, 301, 601):
         publish(redis_server, entries(first, first + 99))
         drain(db, redis_server)
-        publish(redis_server, entries(first + 100, first + 149))  # nobody read these
+        publish(redis_server, entries(first + 100, first + 149))  # trimmed or lost before they are read
         command(redis_server, *words)
-        if first != 301:  # once, nobody looks until agents publish again
+        if first != 301:  # once, nothing is read until agents publish again
             drain(db, redis_server)
         publish(redis_server, entries(first + 200, first + 299))
         drain(db, redis_server)

@@ -69,7 +69,7 @@ async def test_a_screen_whose_file_is_no_file_of_ours_any_more_says_so(db: Path,
         await until(pilot, lambda: app.screen.query_one(RunList).count == 1 and "damaged" not in shown(app))
 
 
-@pytest.mark.parametrize("own", [True, False], ids=["its own", "of somebody else"])
+@pytest.mark.parametrize("own", [True, False], ids=["its own", "of another user"])
 async def test_the_trouble_of_an_ingester_is_shown_until_it_stores_again(
     db: Path, redis_server: RedisServer, own: bool
 ) -> None:
@@ -117,7 +117,7 @@ def test_a_file_that_a_link_in_a_closed_folder_leads_to_is_read_with_its_log(tmp
 
 @pytest.mark.parametrize("closed", ["events.db", "."], ids=["file", "folder"])
 def test_a_screen_shows_a_file_that_may_only_be_read(tmp_path: Path, closed: str) -> None:
-    """And says that nothing is stored, for somebody who is not root."""
+    """The screen shows that nothing is stored. Runs as a user without root rights."""
     folder = tmp_path / "folder"
     folder.mkdir()
     path = folder / "events.db"

@@ -48,7 +48,7 @@ def test_a_signal_ends_it_after_the_batch_in_hand(redis_server: RedisServer, db:
 
 @contextmanager
 def screen(path: Path, server: RedisServer, controlling: bool = False) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """The program as users start it, on a terminal of its own, and our end of that, which nobody reads."""
+    """The program as users start it, on a terminal of its own. Nothing reads our end of the terminal."""
     ours, theirs = pty.openpty()
     command = [*TREETOP, *options(path, server)]
     environment = {**os.environ, "TERM": "xterm-256color"}

@@ -33,7 +33,7 @@ def test_of_twenty_that_are_started_at_once_one_works(redis_server: RedisServer,
 def test_two_that_both_think_they_are_alone_store_each_event_once(
     redis_server: RedisServer, db: Path, nursery: Nursery
 ) -> None:
-    """Somebody deleted the lock, again and again. The position in the file is moved by whoever is right about it."""
+    """The lock is deleted again and again. Only the ingester that has the right position moves the position in the file."""
     with publishing(redis_server) as sent:
         ingesters = [nursery.start(child.ingest, db, redis_server.url)]
         for _ in range(3):

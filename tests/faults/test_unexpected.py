@@ -1,4 +1,4 @@
-"""Something that nobody thought of: whatever it comes from, the user is told, and the exit code says so."""
+"""Unexpected exceptions, wherever they are raised, are shown to the user and set the exit code."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ from tests.tui.stage import until as until_shown
 from tui import ingester_process
 from tui.app import Treetop
 
-SURPRISE = "what nobody thought of"
+SURPRISE = "an unexpected exception"
 
 AT_START = """
 import asyncio, os, sys

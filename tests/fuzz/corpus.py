@@ -7,7 +7,7 @@ Families. Each is a function below that yields entries with their expected outco
 - `odd_texts`: escape sequences, markup, bidirectional controls, NUL, huge goals, wherever text is shown or names something.
 - `broken`: bytes that are no JSON, or no event: cut, flipped, nested 10,000 deep, not UTF-8, numbers that are none.
 - `repeated`: event ids that were seen before, with the same content and with another.
-- `graphs`: nodes inside themselves and each other, edges in circles, chains 1,500 deep, nodes nobody announced.
+- `graphs`: nodes inside themselves and each other, edges in circles, chains 1,500 deep, nodes that were not created.
 - `fields`: stream entries without json_payload, with several fields, with names that are no text.
 """
 

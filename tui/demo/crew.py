@@ -119,7 +119,7 @@ class Crew:
             )
 
     def _branches(self, outer: Subject, parts: Iterator[tuple[int, Subject]], width: int, left: int) -> list[Branch]:
-        """The branches of a round: at most `left` nodes, at most `width` of which lead no others."""
+        """The branches of a round: at most `left` nodes, and at most `width` nodes without inner ones."""
         branches: list[Branch] = []
         while width > 0 and left > 0:
             number, subject = next(parts)

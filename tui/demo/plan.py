@@ -110,7 +110,7 @@ def topological(parents: Sequence[Sequence[int]]) -> list[int]:
 
 
 class TreePlanner:
-    """Plans of a real agent: thinking and searching first, then writing tasks, some of which are planned again.
+    """Plans of a real agent: thinking and searching first, then writing tasks. Some of these are planned again.
 
     `depth`: deepest layer of a node. Tasks in layers up to `depth - 2` may be split; in layer `depth - 1` they are atomic.
     If a budget exceeds plans of ordinary width, they become wider.

@@ -20,7 +20,7 @@ from tui.demo.wire import SUMMARY, Payload, Published, Wire, result_summary
 Events = Iterator[Published]
 
 SEARCHES = (1, 1, 2, 2, 2, 3, 3, 4, 0)
-"""Numbers of searches of a retrieval, one of which is drawn. 0: the answer is cached."""
+"""Numbers of searches of a retrieval. One of them is drawn. 0: the answer is cached."""
 
 DUTIES: dict[TaskType, Duty] = {"COMPOSITION": "write", "REASONING": "think", "RETRIEVAL": "merge"}
 """Kind of answer that executes a task."""

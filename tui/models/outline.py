@@ -142,7 +142,7 @@ class Outline(Forest):
     # Pairs: a task and its only execution, which has nothing beneath it. They are collapsed until the user expands them.
 
     def task(self, node: int) -> int:
-        """The task of a pair of which the node is the execution; else the node itself."""
+        """The task that the node executes, if the two are a pair; else the node itself."""
         parent, inside = self.parents[node], self.all_children
         paired = self._executes[node] and parent != TOP and len(inside[parent]) == 1 and not inside[node]
         return parent if paired else node
