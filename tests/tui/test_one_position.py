@@ -48,7 +48,7 @@ async def test_every_frame_of_a_run_is_of_one_position(path: Path, clock: Clock,
     async with watching(app, 200, 70) as pilot:
         await opened(pilot, "b", "b")
         await until(pilot, lambda: counts(app)["events"] == {100})
-        interloper = Interloper(path, entries[100:400])
+        interloper = Interloper(path, entries[100:700])
         work = interleave(interloper)
 
         async def drawn(self: Reader, function: Callable[[sqlite3.Connection], Any]) -> Any:
@@ -58,8 +58,8 @@ async def test_every_frame_of_a_run_is_of_one_position(path: Path, clock: Clock,
         with monkeypatch.context() as patched:
             patched.setattr(App, "_display", displayed)
             patched.setattr(Reader, "in_thread", drawn)
-            await until(pilot, lambda: counts(app)["events"] == {400})
+            await until(pilot, lambda: counts(app)["events"] == {700})
         interloper.close()
-        assert timeline(app).count == 400
+        assert timeline(app).count == 700
     assert len({max(frame["events"]) for frame in frames}) > 10
     assert [frame for frame in frames if any(len(numbers) > 1 for numbers in frame.values())] == []
