@@ -1,5 +1,5 @@
-"""What goes wrong around an ingester, made to happen: processes die, Redis forgets, disks fill up, files vanish.
+"""Faults around an ingester: killed processes, a Redis that loses data, full disks, deleted files.
 
-Every event has a number of its own, so what was lost or stored twice is counted and not assumed. The ledger at the end of
-the run has a line for each fault.
+Every event has a unique number, so that lost and duplicated events are counted. The ledger at the end of the test run has
+a line for each fault.
 """

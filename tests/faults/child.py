@@ -1,4 +1,4 @@
-"""What children do until they are killed."""
+"""Work of child processes that tests kill."""
 
 import os
 import signal
@@ -18,11 +18,11 @@ from store.stream.ingest import Ingester
 from tests.live import STREAM
 
 HELD, WRONG = 75, 2
-"""Exit codes, as those of `treetop ingest`."""
+"""Exit codes of `treetop ingest`: another ingester holds the file; another user error."""
 
 
 def ingest(path: Path, url: str, limit: int | None = None) -> None:
-    """Store until SIGTERM, in a process whose files may have `limit` bytes each."""
+    """Ingest until SIGTERM. `limit`: largest file that the process may write, in bytes."""
     if limit is not None:
         setrlimit(RLIMIT_FSIZE, (limit, -1))
     ingester = Ingester(path, url, STREAM)
@@ -35,16 +35,16 @@ def ingest(path: Path, url: str, limit: int | None = None) -> None:
 
 
 def drain(path: Path, url: str) -> None:
-    """Store all that there is."""
+    """Store all entries of the stream."""
     Ingester(path, url, STREAM).drain()
 
 
-def drain_until_step(path: Path, url: str, step: int, together: int = 100) -> None:
-    """Store all that there is, so many entries together, but die of SIGKILL at this step.
+def drain_until_step(path: Path, url: str, step: int, batch_entries: int = 100) -> None:
+    """Store all entries of the stream in batches of `batch_entries`, but die of SIGKILL at a step.
 
-    Steps are: before each statement that SQLite begins, which is each row of a batch, and after each call that was made of
-    it; before and after each time that something is sent, received, locked, deleted or written to the lock's file; after
-    each page that a migration puts in place.
+    Steps are: the start of each SQLite statement (one for each row of a batch), and the end of each call of SQLite; the
+    start and the end of each system call that sends, receives, locks, deletes, or writes to the lock file; each page that a
+    migration copies.
     """
     calls = {"recv_into", "sendall", "flock", "pwrite", "ftruncate", "unlink", "backup"}
     watched = {("c_return", "execute"), ("c_return", "executemany"), ("call", "check")}
@@ -71,7 +71,7 @@ def drain_until_step(path: Path, url: str, step: int, together: int = 100) -> No
 
     db.connect_writer = connect_counting
     migration.PAGES_AT_ONCE = 1
-    source.BATCH_ENTRIES = source.FIRST_BATCH_ENTRIES = together
+    source.BATCH_ENTRIES = source.FIRST_BATCH_ENTRIES = batch_entries
     ingester = Ingester(path, url, STREAM)
     sys.setprofile(profile)
     ingester.drain()
@@ -79,14 +79,14 @@ def drain_until_step(path: Path, url: str, step: int, together: int = 100) -> No
 
 
 def drain_until_size(path: Path, url: str, size: int) -> None:
-    """Store all that there is, but die of SIGXFSZ in the middle of the write that makes any file larger than this."""
+    """Store all entries of the stream, but die of SIGXFSZ within the write that makes a file larger than `size` bytes."""
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     setrlimit(RLIMIT_FSIZE, (size, -1))
     Ingester(path, url, STREAM).drain()
 
 
 def hold_lock(path: Path, kind: str, ready: Path, enough: Path) -> None:
-    """Be another program that writes to the file, from when `ready` is there until `enough` is."""
+    """Hold a lock of SQLite on the file. Creates `ready` after locking, and unlocks when `enough` exists."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute(f"BEGIN {kind}")
     ready.touch()

@@ -1,4 +1,4 @@
-"""What the tests of faults share: the ledger, children that are there at once, and a redis-server that may die."""
+"""Fixtures of fault tests: the ledger, child processes that start quickly, and Redis servers that a test may kill."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.ledger import LEDGER, Ledger
 
 @pytest.fixture
 def ledger() -> Ledger:
-    """Where a test notes what became of its events."""
+    """Record of the events that were sent, stored, lost and duplicated."""
     return LEDGER
 
 
@@ -31,7 +31,7 @@ def session_nursery() -> Iterator[Nursery]:
 
 @pytest.fixture
 def nursery(session_nursery: Nursery, tmp_path: Path) -> Iterator[Nursery]:
-    """Starts children, and ends those that are left."""
+    """Starts child processes, and kills the remaining ones after the test."""
     session_nursery.log = tmp_path / "stderr.txt"
     session_nursery.log.touch()
     yield session_nursery
@@ -41,7 +41,7 @@ def nursery(session_nursery: Nursery, tmp_path: Path) -> Iterator[Nursery]:
 
 @pytest.fixture
 def mortal_redis() -> Iterator[RedisServer]:
-    """A redis-server that a test may start and stop as it likes, which keeps on disk what it was told."""
+    """A Redis server that a test may stop and start. It writes each command to disk."""
     with TemporaryDirectory(prefix="treetop-") as folder:
         server = RedisServer(Path(folder), options=("--appendonly", "yes", "--appendfsync", "always"))
         with server:
@@ -50,14 +50,14 @@ def mortal_redis() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def forgetful_redis() -> Iterator[RedisServer]:
-    """The same without a disk."""
+    """A Redis server that loses its data when it stops, unless the test saves them."""
     with TemporaryDirectory(prefix="treetop-") as folder, RedisServer(Path(folder)) as server:
         yield server
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Redis and the file are tried again at once, so that a test can do so many times."""
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis and the file are retried within 0.05 s instead of seconds."""
     monkeypatch.setattr(follower, "RETRY_FIRST_S", 0.01)
     monkeypatch.setattr(follower, "RETRY_MAX_S", 0.05)
     monkeypatch.setattr(ingest, "FILE_RETRY_S", 0.05)

@@ -1,4 +1,4 @@
-"""Events with numbers, and what became of them."""
+"""Numbered events, and a count of those that were stored, lost and duplicated."""
 
 import json
 import threading
@@ -25,7 +25,7 @@ KINDS = ("node_created", "step_started", "llm_call_started", "llm_call_completed
 
 
 def numbered(number: int) -> bytes:
-    """The event with this number, of one of three runs that grow in turns."""
+    """The body of the event with this number. Successive events belong to three runs in turn."""
     turn = number // RUNS
     run = f"run-{number % RUNS}"
     node = f"{run}/{turn // len(KINDS)}"
@@ -45,7 +45,7 @@ def numbered(number: int) -> bytes:
 
 
 def entries(first: int, last: int) -> list[Entry]:
-    """The events with these numbers, both within."""
+    """The events with the numbers from `first` to `last`, both included."""
     return [entry_of(numbered(number), number) for number in range(first, last + 1)]
 
 
@@ -53,7 +53,10 @@ def entries(first: int, last: int) -> list[Entry]:
 def publishing(
     server: RedisServer, first: int = 1, at_once: int = 20, pause: float = 0.01, keep: int | None = None
 ) -> Iterator[list[int]]:
-    """Publish without end, on a thread, to a stream that keeps so many; gives the numbers that Redis took, which grow."""
+    """Publish from a thread until the end of the block. `keep`: maximum length of the stream.
+
+    Yields the growing list of the numbers that Redis acknowledged.
+    """
     sent: list[int] = []
     enough = threading.Event()
 
@@ -82,13 +85,13 @@ def publishing(
 
 
 class Tally(Struct):
-    """What a file holds of the events that were sent."""
+    """Counts of the events in a file."""
 
     stored: Counter[int]
     duplicate: int
     rejected: int
     gaps: list[tuple[str, int | None]]
-    """Kind, and how many are said to be lost."""
+    """Kind and number of lost entries of each recorded gap."""
 
     @property
     def doubled(self) -> int:
@@ -98,12 +101,12 @@ class Tally(Struct):
         return len(set(sent) - set(self.stored))
 
     def lost_before(self, sent: list[int]) -> int:
-        """How many were gone before anything was stored."""
+        """Number of events that were lost before the first stored one."""
         return sum(number < min(self.stored) for number in sent)
 
 
 def tally(path: Path) -> Tally:
-    """Count the numbers in the bodies of a file. Makes sure of what must be true of every file, whatever happened to it."""
+    """Count the numbers in the bodies of a file, and check the invariants of every file."""
     bodies = query(path, "SELECT data FROM body ORDER BY seq")
     numbers = Counter(json.loads(data)["payload"]["number"] for (data,) in bodies)
     streams = query(path, "SELECT received, stored, duplicate, rejected FROM stream")
@@ -118,7 +121,7 @@ def tally(path: Path) -> Tally:
 
 
 def check_states(path: Path) -> None:
-    """Every run is what its events, as published, fold to from nothing."""
+    """Check that every stored run equals the fold of its published events."""
     for run_id, state in states(path).items():
         rows = query(
             path,
@@ -130,15 +133,15 @@ def check_states(path: Path) -> None:
 
 
 def settle(fault: str, tried: int, sent: list[int], path: Path) -> Tally:
-    """Count, and note it in the ledger."""
+    """`tally`, and a line in the ledger. `tried`: number of times that the fault happened."""
     found = tally(path)
     lost = found.lost(sent)
-    LEDGER.note(Line(fault, tried, len(sent), len(found.stored), lost, found.doubled, _of_gaps(found.gaps)))
+    LEDGER.note(Line(fault, tried, len(sent), len(found.stored), lost, found.doubled, _gap_text(found.gaps)))
     return found
 
 
-def _of_gaps(gaps: list[tuple[str, int | None]]) -> str:
-    """`2 trimmed (30 lost)`."""
+def _gap_text(gaps: list[tuple[str, int | None]]) -> str:
+    """For example `2 trimmed (30 lost)`."""
     kinds = Counter(kind for kind, _ in gaps)
     counts = {kind: [lost for other, lost in gaps if other == kind] for kind in kinds}
     return ", ".join(

@@ -1,4 +1,4 @@
-"""Processes to be killed: forked from one that has imported everything, so that one is there within milliseconds."""
+"""Child processes that start within milliseconds: they are forked from one that has imported everything."""
 
 import os
 import pickle
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Child:
-    """A process at work."""
+    """A child process."""
 
     def __init__(self, nursery: "Nursery", pid: int) -> None:
         self.pid = pid
@@ -23,7 +23,7 @@ class Child:
         os.kill(self.pid, number)  # the number is not reused before the process was waited for
 
     def wait(self) -> int:
-        """Its exit code; minus the signal's number when it died of one."""
+        """Wait for its end. Returns the exit code, or minus the number of the signal that killed it."""
         self._nursery.children.remove(self)
         status: int = self._nursery.ask("wait", self.pid)
         return os.waitstatus_to_exitcode(status)
@@ -34,12 +34,12 @@ class Child:
 
 
 class Nursery:
-    """Starts children."""
+    """Starts child processes."""
 
     def __init__(self) -> None:
         self.children: list[Child] = []
         self.log = Path(os.devnull)
-        """Where children that are started say what goes wrong."""
+        """File with the output of the child processes."""
         command = [sys.executable, "-m", __name__]
         self._mother = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
@@ -55,23 +55,23 @@ class Nursery:
 
     @property
     def said(self) -> str:
-        """What children said since there is this log."""
+        """Output of the child processes since `log` was set."""
         return self.log.read_text("utf-8", "replace")
 
     def start(self, work: Callable[..., None], *arguments: object) -> Child:
-        """A child at this work."""
+        """Start a child process that runs a function."""
         child = Child(self, self.ask("start", self.log, work, arguments))
         self.children.append(child)
         return child
 
     def run(self, work: Callable[..., None], *arguments: object) -> int:
-        """The exit code of a child after this work."""
+        """Run a function in a child process to its end. Returns the exit code."""
         return self.start(work, *arguments).wait()
 
 
 def main() -> None:
     """Fork on demand until standard input ends."""
-    import tests.faults.child  # noqa: F401 - that is what this process is there for
+    import tests.faults.child  # noqa: F401 - imported before the forks, which is the purpose of this process
 
     alive: set[int] = set()
     while True:
@@ -95,7 +95,7 @@ def main() -> None:
 
 
 def _work(log: Path, work: Callable[..., None], arguments: tuple[object, ...]) -> None:
-    """Never returns."""
+    """Run a function in a forked process, then exit."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), 1)
     os.dup2(1, 2)

@@ -1,4 +1,4 @@
-"""Stands between an ingester and Redis: cuts connections after so many bytes, or lets only so many through in a second."""
+"""A proxy between an ingester and Redis that cuts connections, or limits the bytes per second."""
 
 import socket
 import threading
@@ -20,9 +20,9 @@ class Proxy:
     def __init__(self, server: RedisServer, folder: Path, allowed: Iterable[int] = (), piece: int | None = None) -> None:
         self.url = f"unix://{folder / 'p.sock'}"
         self.cuts = 0
-        """How many connections were cut so far."""
+        """Number of connections that were cut."""
         self.connections = 0
-        """How many there were so far."""
+        """Number of accepted connections."""
         self._piece = piece
         self._server = server
         self._allowed = iter(allowed)
@@ -41,7 +41,7 @@ class Proxy:
         self._thread.join()
 
     def _serve(self) -> None:
-        """One connection after the other: an ingester has one."""
+        """Serve one connection at a time: an ingester has only one."""
         while True:
             try:
                 client = self._listener.accept()[0]

@@ -16,11 +16,11 @@ from tests.faults.proxy import Proxy
 from tests.live import STREAM, ingesting, number_stored, publish
 from tests.recorder import entry_of
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = pytest.mark.usefixtures("quick_retries")
 
 
 def test_a_reply_that_is_cut_is_requested_again(redis_server: RedisServer, db: Path) -> None:
-    """Cut after every second of the first 300 bytes of a connection, then at random positions."""
+    """Cut at every other of the first 300 bytes of a connection, then at random positions."""
     chance = random.Random(4)
     allowed = [*range(1, 300, 2), *(chance.randrange(300, 60_000) for _ in range(100))]
     with TemporaryDirectory(prefix="treetop-") as folder, Proxy(redis_server, Path(folder), allowed) as proxy:
@@ -36,7 +36,7 @@ def test_a_reply_that_is_cut_is_requested_again(redis_server: RedisServer, db: P
 def test_a_huge_entry_arrives_over_a_slow_link(
     redis_server: RedisServer, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It takes three times as long as the timeout of a reply, and has ten times as many bytes as a reply may have."""
+    """The entry takes three times the timeout of a reply, and has ten times the usual size of a reply."""
     monkeypatch.setattr(client, "REPLY_TIMEOUT_S", 0.2)
     monkeypatch.setattr(client, "BLOCK_S", 0.1)
     monkeypatch.setattr(source, "REPLY_BYTES", 150_000)
@@ -48,4 +48,4 @@ def test_a_huge_entry_arrives_over_a_slow_link(
         connections = proxy.connections
     found = settle("huge entry over a slow link", connections, sent, db)
     assert (found.lost(sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])
-    assert 1 < connections < 8, "it is read with ever fewer others, and then alone"
+    assert 1 < connections < 8, "after each timeout the batch is smaller, until it is the entry alone"

@@ -1,4 +1,4 @@
-"""Another server takes over in the middle of 20,000 events: by Sentinel, in a Cluster, and by moving a slot."""
+"""Another server takes over while 20,000 events are published: by Sentinel, in a Cluster, and when a slot moves."""
 
 import json
 import os
@@ -59,7 +59,7 @@ def held(url: str) -> list[int]:
 
 
 def settled(fault: str, url: str, db: Path) -> Tally:
-    """Store the rest. All that the new primary has is stored, once."""
+    """Store the rest, and check that each event of the new primary is stored once."""
     Ingester(db, url, STREAM).drain()
     sent, kept = list(range(1, EVENTS + 1)), held(url)
     found = settle(fault, 1, sent, db)
@@ -75,7 +75,7 @@ def die(pid: int) -> None:
 
 
 def test_a_replica_takes_over_by_sentinel(pair: Pair, db: Path) -> None:
-    """What was acknowledged is on the replica: nothing is lost, and that another server continues is recorded."""
+    """The replica has all acknowledged events, so none is lost. The change of the server is recorded."""
     with ingesting(db, pair.url), publisher(pair.url) as run:
         publish(run, 1, EVENTS // 2)
         pair.primary.ask("WAIT", 1, 10_000)
@@ -92,7 +92,7 @@ def test_a_replica_takes_over_by_sentinel(pair: Pair, db: Path) -> None:
 
 @pytest.mark.parametrize("reading", [True, False], ids=["read before", "unread"])
 def test_a_replica_that_lags_takes_over_by_sentinel(pair: Pair, db: Path, reading: bool) -> None:
-    """Events that were not replicated: if they were read, they stay in the file; else they are a gap."""
+    """Events that were not replicated stay in the file if they were read before; otherwise they are a gap."""
     with publisher(pair.url) as run:
         publish(run, 1, EVENTS // 2)
         pair.primary.ask("WAIT", 1, 10_000)
@@ -125,7 +125,7 @@ def test_a_replica_takes_over_in_a_cluster(shards: Shards, db: Path) -> None:
 
 
 def test_the_slot_of_the_stream_is_moved(shards: Shards, db: Path) -> None:
-    """Also while it is being moved, events are published and stored: by ASK, then by MOVED."""
+    """Events are published and stored during the move (redirection by ASK) and after it (MOVED)."""
     old, new = shards.primaries[:2]
     old_id, new_id, _ = shards.ids()
     with ingesting(db, shards.url), publisher(shards.url) as run:

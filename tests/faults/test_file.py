@@ -1,4 +1,4 @@
-"""The file is deleted, replaced or damaged while events are written, or is none that can be written from the beginning."""
+"""The file is deleted, replaced or damaged while events are stored, or cannot be written from the start."""
 
 import ctypes
 import os
@@ -29,12 +29,12 @@ PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
 
 
 def delete(path: Path) -> None:
-    """Like a program that knows only the file."""
+    """Delete only the file itself."""
     path.unlink()
 
 
 def delete_all(path: Path) -> None:
-    """Also what SQLite has beside it, and the lock."""
+    """Delete the file, the files of SQLite beside it, and the lock file."""
     for file in path.parent.glob(f"{path.name}*"):
         file.unlink()
 
@@ -44,7 +44,7 @@ def move_away(path: Path) -> None:
 
 
 def replace_by_a_copy(path: Path) -> None:
-    """Of some time ago."""
+    """Replace the file by an older copy of it."""
     path.with_name("copy.db").replace(path)
 
 
@@ -54,7 +54,7 @@ def replace_by_an_empty_file(path: Path) -> None:
 
 
 @pytest.mark.parametrize("happen", [delete, delete_all, move_away, replace_by_a_copy, replace_by_an_empty_file])
-def test_an_ingester_goes_on_with_the_file_that_is_at_its_path(
+def test_an_ingester_continues_with_the_file_at_its_path(
     redis_server: RedisServer, db: Path, nursery: Nursery, happen: Callable[[Path], None]
 ) -> None:
     with publishing(redis_server) as sent:
@@ -75,7 +75,7 @@ def test_an_ingester_goes_on_with_the_file_that_is_at_its_path(
     found = settle(f"file: {happen.__name__.replace('_', ' ')}", 1, sent, db)
     assert (found.lost(sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])
     if happen is move_away:
-        old = tally(db.with_name("old.db"))  # is whole, and has all that was stored before
+        old = tally(db.with_name("old.db"))  # intact, with all events that were stored before
         assert len(old.stored) > drained + 200
         assert old.doubled == 0
 
@@ -84,11 +84,11 @@ async def test_a_reader_notices_that_its_file_was_replaced(db: Path, redis_serve
     publish(redis_server, entries(1, 30))
     Ingester(db, redis_server.url, STREAM).drain()
     async with Reader(db) as reader:
-        looks = reader.watch()
-        await anext(looks)
+        changes = reader.watch()
+        await anext(changes)
         os.unlink(db)
         with pytest.raises(FileReplaced, match="was deleted or replaced; its last contents are shown"):
-            await anext(looks)
+            await anext(changes)
         with pytest.raises(FileMissing):
             await reader.reopen()
         assert await reader.count_runs() == 3
@@ -99,7 +99,7 @@ async def test_a_reader_notices_that_its_file_was_replaced(db: Path, redis_serve
         await anext(reader.watch())
 
 
-def test_a_file_that_is_damaged_while_it_is_written_is_said_and_may_be_replaced(
+def test_a_file_damaged_during_ingest_is_reported_and_can_be_replaced(
     redis_server: RedisServer, db: Path, nursery: Nursery
 ) -> None:
     old = list(range(1, 8_001))  # more than SQLite keeps in memory
@@ -120,11 +120,11 @@ def test_a_file_that_is_damaged_while_it_is_written_is_said_and_may_be_replaced(
     assert (found.lost(old + sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])
 
 
-# From the beginning: one line that says what is wrong, the file as it was, and no harm to what the stream holds
+# Unusable from the start: one line with the reason, the file unchanged, and no entry of the stream lost
 
 
 def ingest_once(path: Path, server: RedisServer) -> tuple[int, str]:
-    """As a user without the rights of root."""
+    """Run `treetop ingest --drain` without the privileges of root. Returns the exit code and standard error."""
     command = [sys.executable, "-m", "tui.cli", "ingest", "--drain", "--db", str(path), "--redis", server.url]
     done = subprocess.run(command, capture_output=True, text=True, preexec_fn=without_privileges)
     assert done.stdout == ""
@@ -132,7 +132,7 @@ def ingest_once(path: Path, server: RedisServer) -> tuple[int, str]:
 
 
 def without_privileges() -> None:
-    """The rights of files are for root, too."""
+    """Drop the capabilities by which root ignores the modes of files."""
     if not os.geteuid():
         libc = ctypes.CDLL(None)
         for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
@@ -197,7 +197,7 @@ def with_zeroed_pages(path: Path) -> None:
         (with_zeroed_pages, "is not a treetop file, or is damaged"),
     ],
 )
-def test_a_file_that_can_not_be_used_is_said_in_a_line_and_left_as_it_is(
+def test_an_unusable_file_is_reported_in_one_line_and_unchanged(
     redis_server: RedisServer, tmp_path: Path, spoil: Callable[[Path], None], said: str
 ) -> None:
     folder = tmp_path / "folder"

@@ -1,4 +1,4 @@
-"""The ingester dies of SIGKILL: at any moment, at every step of a batch, in the middle of any write."""
+"""An ingester is killed: at random moments, at every step of a batch, and within writes."""
 
 import random
 import shutil
@@ -28,7 +28,7 @@ KILLS = 200
 
 
 def life(server: RedisServer, path: Path, nursery: Nursery) -> float:
-    """Seconds that an ingester may live at most: twice what one takes, on this machine now, to store something."""
+    """Longest life of an ingester in seconds: twice the time that it takes now to store its first event."""
     stored, begun = number_stored(path), time.monotonic()
     ingester = nursery.start(child.ingest, path, server.url)
     until(lambda: number_stored(path) > stored)
@@ -36,7 +36,9 @@ def life(server: RedisServer, path: Path, nursery: Nursery) -> float:
     return 2 * (time.monotonic() - begun)
 
 
-def test_killed_at_random_moments_it_stores_each_event_once(redis_server: RedisServer, db: Path, nursery: Nursery) -> None:
+def test_an_ingester_killed_at_random_moments_stores_each_event_once(
+    redis_server: RedisServer, db: Path, nursery: Nursery
+) -> None:
     chance, stored, useful = random.Random(1), 0, 0
     with publishing(redis_server) as sent:
         longest = min(life(redis_server, db, nursery) for _ in range(3))
@@ -46,14 +48,16 @@ def test_killed_at_random_moments_it_stores_each_event_once(redis_server: RedisS
             assert ingester.kill() == -signal.SIGKILL
             before, stored = stored, number_stored(db)
             useful += stored > before
-    assert useful > KILLS // 4, "they died before they did anything"
+    assert useful > KILLS // 4, "most were killed before they stored anything"
     Ingester(db, redis_server.url, STREAM).drain()
     found = settle("ingester killed -9 at random moments", KILLS, sent, db)
     assert (found.lost(sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])
 
 
-def test_killed_while_redis_trims_it_lost_what_redis_lost(redis_server: RedisServer, db: Path, nursery: Nursery) -> None:
-    """The stream keeps the newest 500, agents publish 2,000 a second, and a dead ingester is not replaced at once."""
+def test_an_ingester_killed_while_redis_trims_loses_only_trimmed_entries(
+    redis_server: RedisServer, db: Path, nursery: Nursery
+) -> None:
+    """The stream keeps the newest 500 of 2,000 events per second, and a killed ingester is not replaced at once."""
     chance = random.Random(2)
     with publishing(redis_server, keep=500) as sent:
         longest = life(redis_server, db, nursery)
@@ -66,44 +70,45 @@ def test_killed_while_redis_trims_it_lost_what_redis_lost(redis_server: RedisSer
     found = settle("the same, of a stream that keeps 500", 20, sent, db)
     assert (found.doubled, found.duplicate) == (0, 0)
     assert found.lost(sent) > 0
-    assert {kind for kind, _ in found.gaps} - {"unsure"} == {"trimmed"}  # or just all that was read is gone, and no more
+    # unsure: exactly the entries that were read are trimmed
+    assert {kind for kind, _ in found.gaps} - {"unsure"} == {"trimmed"}
     if counts_entries(redis_server):
         assert sum(lost or 0 for _, lost in found.gaps) + found.lost_before(sent) == found.lost(sent)
 
 
 def batch() -> tuple[list[Entry], list[Entry]]:
-    """What is in the file before, and a batch with all that there can be in one: also what is wrong, repeated, re-homed."""
+    """The content of the file, and a batch with events of all kinds: also malformed, repeated and reassigned ones."""
     recorder = Recorder("first").root("a").plan("a", "b", "c")
     old, rest = list(recorder.entries), len(recorder.entries)
-    recorder.nameless().step_started("d").llm("d")  # a run without an id, until ...
+    recorder.nameless().step_started("d").llm("d")  # a run without an id
     recorder.run_id = "first"
-    recorder.node("a", "d").step("b", "execute", after="FINISH").run_finished()  # ... its node turns out to be this one's
+    recorder.node("a", "d").step("b", "execute", after="FINISH").run_finished()  # shows that its node belongs to this run
     return old, [*recorder.entries[rest:], old[0], entry_of(b'{"event_type": 1', 1), entry_of(b"\xff", 2)]
 
 
 def everything(path: Path) -> dict[str, list[Row]]:
-    """All that is in a file. Ids of stream entries are the same for all, as they are read from one stream."""
+    """All rows of a file. Files that were filled from one stream have the same stream ids."""
     assert query(path, "PRAGMA integrity_check") == [("ok",)]
     return rows(path)
 
 
 @pytest.mark.parametrize(
-    ("new", "together"),
+    ("new", "batch_entries"),
     [(False, 100), (True, 100), (False, 7)],
     ids=["into-a-file", "into-a-new-file", "with-others-after-it"],
 )
-def test_killed_at_any_step_of_a_batch_nothing_of_it_is_stored_or_all(
+def test_a_batch_is_stored_completely_or_not_at_all_if_its_ingester_is_killed(
     redis_server: RedisServer,
     tmp_path: Path,
     nursery: Nursery,
     ledger: Ledger,
     monkeypatch: pytest.MonkeyPatch,
     new: bool,
-    together: int,
+    batch_entries: int,
 ) -> None:
-    """Of several batches, each is committed while the next one is read."""
-    monkeypatch.setattr(source, "FIRST_BATCH_ENTRIES", together)
-    monkeypatch.setattr(source, "BATCH_ENTRIES", together)
+    """Killed at every step. If there are several batches, each is committed while the next one is read."""
+    monkeypatch.setattr(source, "FIRST_BATCH_ENTRIES", batch_entries)
+    monkeypatch.setattr(source, "BATCH_ENTRIES", batch_entries)
     old, more = batch()
     base, whole, path = tmp_path / "base.db", tmp_path / "whole.db", tmp_path / "killed.db"
     if not new:
@@ -113,13 +118,13 @@ def test_killed_at_any_step_of_a_batch_nothing_of_it_is_stored_or_all(
     begin(base, whole)
     between = batch_by_batch(whole, redis_server, monkeypatch)
     before, after = everything(base) if base.exists() else None, everything(whole)
-    assert (len(between) > 1) == (together < len(more))
+    assert (len(between) > 1) == (batch_entries < len(more))
     step, code, wholes = 0, -signal.SIGKILL, 0
     while code:
         assert code == -signal.SIGKILL
         step += 1
         begin(base, path)
-        code = nursery.run(child.drain_until_step, path, redis_server.url, step, together)
+        code = nursery.run(child.drain_until_step, path, redis_server.url, step, batch_entries)
         if path.exists() and number_stored(path):
             now = everything(path)
             assert now in (before, *between)
@@ -129,12 +134,12 @@ def test_killed_at_any_step_of_a_batch_nothing_of_it_is_stored_or_all(
     assert step > 100
     assert 2 < wholes < step
     sent = len(more) + (0 if new else len(old))
-    where = "new file" if new else "file" if together > sent else "file, several"
+    where = "new file" if new else "file" if batch_entries > sent else "file, several"
     ledger.note(Line(f"killed -9 at every step of a batch ({where})", step - 1, sent, len(after["event"]), 0, 0))
 
 
 def batch_by_batch(path: Path, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, list[Row]]]:
-    """Store all that there is; gives all that was in the file after each batch."""
+    """Store all entries of the stream. Returns the rows of the file after each batch."""
     found = []
     append = Writer.append
 
@@ -151,17 +156,17 @@ def batch_by_batch(path: Path, server: RedisServer, monkeypatch: pytest.MonkeyPa
 
 
 def begin(base: Path, path: Path) -> None:
-    """A file as it was before the batch."""
+    """Restore the file as it was before the batch."""
     for old in path.parent.glob(f"{path.name}*"):
         old.unlink()
     if base.exists():
         shutil.copy(base, path)
 
 
-def test_killed_in_the_middle_of_a_write_nothing_of_a_batch_is_stored_or_all(
+def test_a_batch_is_stored_completely_or_not_at_all_if_a_write_is_cut(
     redis_server: RedisServer, tmp_path: Path, nursery: Nursery, ledger: Ledger
 ) -> None:
-    """The kernel kills it as soon as a file would become larger than so many bytes, wherever in a page that is."""
+    """The kernel kills the ingester when a file exceeds a size, at any byte of a page."""
     base, path = tmp_path / "base.db", tmp_path / "killed.db"
     publish(redis_server, entries(1, 300))
     Ingester(base, redis_server.url, STREAM).drain()

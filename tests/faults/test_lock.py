@@ -1,4 +1,4 @@
-"""Another program holds the file's write lock for long."""
+"""Another program holds the write lock of the file for a long time."""
 
 import os
 import signal
@@ -17,19 +17,19 @@ from tests.faults.nursery import Nursery
 from tests.live import STREAM, number_stored, state_of_ingest
 from tests.tables import query
 
-LONG = float(os.environ.get("TREETOP_TEST_LOCK_SECONDS", "30"))
-"""How long a lock is held; in any case, until the ingester complained of it."""
+LOCK_S = float(os.environ.get("TREETOP_TEST_LOCK_SECONDS", "30"))
+"""Seconds for which a lock is held, at least until the ingester has reported it."""
 
 
-def told_by_the_lease(path: Path) -> str:
-    """What keeps the one who holds it from storing anything."""
+def trouble_in_the_lease(path: Path) -> str:
+    """Why the holder of the lease cannot store events; empty if it can."""
     feeding = holder(path)
     assert feeding is not None
     return feeding.trouble
 
 
-@pytest.mark.parametrize(("kind", "seconds"), [("IMMEDIATE", LONG), ("EXCLUSIVE", 0.0)])
-def test_a_file_that_is_locked_while_it_is_written_is_waited_for(
+@pytest.mark.parametrize(("kind", "seconds"), [("IMMEDIATE", LOCK_S), ("EXCLUSIVE", 0.0)])
+def test_an_ingester_waits_for_a_file_locked_during_ingest(
     redis_server: RedisServer, db: Path, tmp_path: Path, nursery: Nursery, kind: str, seconds: float
 ) -> None:
     ready, enough = tmp_path / "ready", tmp_path / "enough"
@@ -41,13 +41,13 @@ def test_a_file_that_is_locked_while_it_is_written_is_waited_for(
         held = time.monotonic()
         stuck = number_stored(db)
         until(lambda: "another program is writing to it" in nursery.said)
-        assert "another program is writing to it" in told_by_the_lease(db)
+        assert "another program is writing to it" in trouble_in_the_lease(db)
         time.sleep(max(0.0, seconds - (time.monotonic() - held)))
         assert number_stored(db) == stuck
         enough.touch()
         until(lambda: "events are stored again" in nursery.said)
         until(lambda: number_stored(db) > stuck)
-        assert told_by_the_lease(db) == ""
+        assert trouble_in_the_lease(db) == ""
         until(lambda: "another program is writing to it" in (query(db, "SELECT reason FROM stream")[0][0] or ""))
         ingester.send(signal.SIGTERM)
         assert ingester.wait() == 0
@@ -56,7 +56,7 @@ def test_a_file_that_is_locked_while_it_is_written_is_waited_for(
     assert (found.lost(sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])
 
 
-def test_a_file_that_is_locked_from_the_beginning_is_waited_for(
+def test_an_ingester_waits_for_a_file_locked_at_its_start(
     redis_server: RedisServer, db: Path, tmp_path: Path, nursery: Nursery
 ) -> None:
     ready, enough = tmp_path / "ready", tmp_path / "enough"

@@ -1,4 +1,4 @@
-"""SQLite's log grows while a reader has a transaction open, so readers keep transactions short."""
+"""The write-ahead log grows while a reader has a transaction open, so readers keep transactions short."""
 
 import asyncio
 import signal
@@ -15,13 +15,13 @@ from tests.faults.nursery import Nursery
 from tests.live import STREAM, number_stored
 from tests.tables import load
 
-EVENTS, MOST = 15_000, 12_000_000
+EVENTS, LOG_MAX_BYTES = 15_000, 12_000_000
 
 
-async def test_a_screen_that_follows_a_run_lets_the_log_be_cleared(
+async def test_the_log_stays_small_while_a_screen_follows_a_run(
     redis_server: RedisServer, db: Path, nursery: Nursery
 ) -> None:
-    """It reads as screens do: whenever the file changed, the list, the run, the newest page."""
+    """The reader reads as screens do: at each change of the file the list of runs, the run, and its newest events."""
     log, largest, seen = db.with_name(f"{db.name}-wal"), 0, 0
     with publishing(redis_server, at_once=100) as sent:
         ingester = nursery.start(child.ingest, db, redis_server.url)
@@ -38,7 +38,7 @@ async def test_a_screen_that_follows_a_run_lets_the_log_be_cleared(
                         break
         ingester.send(signal.SIGTERM)
         assert ingester.wait() == 0
-    assert largest < MOST
+    assert largest < LOG_MAX_BYTES
     Ingester(db, redis_server.url, STREAM).drain()
     found = settle("screen reads while events are stored", 1, sent, db)
     assert (found.lost(sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])

@@ -1,4 +1,4 @@
-"""The process that migrates or rebuilds a file dies of SIGKILL at any step, or the disk is full."""
+"""A migration is killed at any step, or finds the disk full."""
 
 import shutil
 import signal
@@ -67,7 +67,7 @@ def test_a_killed_migration_leaves_the_old_content_or_the_new(
 def test_a_full_disk_leaves_the_old_content_until_there_is_space(
     redis_server: RedisServer, db: Path, nursery: Nursery, share: float
 ) -> None:
-    """The new file, or the write-ahead log with its pages, finds no space."""
+    """There is no space for the new file, or for the write-ahead log with its pages."""
     store(db, list(entries(1, 3_000)))
     make_older(db)
     whole = db.with_name("whole.db")
@@ -84,7 +84,7 @@ def test_a_full_disk_leaves_the_old_content_until_there_is_space(
 
 
 def begin(base: Path, path: Path) -> None:
-    """Copy the file, and delete what an earlier try left."""
+    """Copy the file, after deleting the files of an earlier attempt."""
     for old in path.parent.glob(f"{path.name}*"):
         old.unlink()
     shutil.copy(base, path)

@@ -1,4 +1,4 @@
-"""Real mounts, which only root can make."""
+"""Files on mounted file systems. Only root can mount them."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ from tests.live import STREAM, number_stored, publish
 
 @pytest.fixture
 def mount(tmp_path: Path) -> Iterator[Callable[..., Path]]:
-    """Mounts something of this kind at a folder of this name, which it gives."""
+    """A function that mounts a file system at a folder with a name, and returns the folder."""
     points: list[Path] = []
 
     def mount(name: str, kind: str, options: str = "rw") -> Path:
@@ -42,15 +42,15 @@ def mount(tmp_path: Path) -> Iterator[Callable[..., Path]]:
         subprocess.run(["umount", "--lazy", point], check=True)
 
 
-def test_where_a_file_lies_is_known(mount: Callable[..., Path]) -> None:
+def test_the_mount_of_a_file_is_found(mount: Callable[..., Path]) -> None:
     point = mount("with a blank, \\ and é", "tmpfs")
     assert mount_of(point / "events.db") == Mount(point, "tmpfs")
 
 
-def test_a_file_of_a_lower_layer_is_written_and_read_like_any_other(
+def test_a_file_in_a_lower_layer_of_an_overlay_is_written_and_read(
     redis_server: RedisServer, mount: Callable[..., Path], nursery: Nursery
 ) -> None:
-    """As in a container whose image holds the file: the first write copies it, under those who have it open."""
+    """As in a container whose image contains the file: the first write copies it while readers have it open."""
     disk = mount("disk", "tmpfs")
     for name in ("lower", "upper", "work"):
         (disk / name).mkdir()

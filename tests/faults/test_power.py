@@ -1,4 +1,4 @@
-"""The power fails: of what was not on the disk yet, nothing is there, in the middle of a write or between two."""
+"""A power failure: data that were not on the disk yet are lost, within a write or between two."""
 
 import random
 import shutil
@@ -14,10 +14,10 @@ from tests.tables import query
 
 BATCHES, SIZE = 12, 25
 FRAME, HEAD = 4096 + 24, 32
-"""Bytes of a page in the log, with what stands before it, and of the beginning of the log."""
+"""Bytes of a frame of the log (a page with its header), and of the header of the log."""
 
 
-def test_whatever_part_of_the_log_reached_the_disk_rows_and_position_agree(tmp_path: Path, ledger: Ledger) -> None:
+def test_rows_and_position_agree_after_a_loss_of_any_part_of_the_log(tmp_path: Path, ledger: Ledger) -> None:
     """SQLite writes its log from front to back, and waits for the disk at each commit."""
     path, ends = tmp_path / "events.db", []
     log = path.with_name("events.db-wal")
@@ -29,7 +29,8 @@ def test_whatever_part_of_the_log_reached_the_disk_rows_and_position_agree(tmp_p
             ends.append(log.stat().st_size)
         saved = tmp_path / "saved"
         saved.mkdir()
-        subprocess.run(["cp", str(path), str(log), str(saved)], check=True)  # not by us: we have it open
+        # by another process: opening and closing the files here would drop the locks of SQLite
+        subprocess.run(["cp", str(path), str(log), str(saved)], check=True)
     written = (saved / log.name).read_bytes()
     chance = random.Random(1)
     lengths = {0, *ends, *range(HEAD, len(written) + 1, FRAME), *(chance.randrange(len(written)) for _ in range(100))}

@@ -1,4 +1,4 @@
-"""A user who may read the file, but create nothing beside it."""
+"""A user who may read the file, but not create files beside it."""
 
 import os
 import subprocess
@@ -46,7 +46,7 @@ def screen(path: Path) -> Iterator[Terminal]:
             terminal.close()
 
 
-def test_a_screen_follows_a_writer_that_comes_later(shared: Path) -> None:
+def test_a_screen_follows_a_writer_that_starts_later(shared: Path) -> None:
     with screen(shared) as terminal:
         terminal.sees("Write an old book")
         for number in ("first", "second"):
@@ -78,7 +78,7 @@ asyncio.run(main())
 """
 
 
-def test_the_past_of_a_run_follows_a_writer_that_comes_later(shared: Path) -> None:
+def test_the_past_of_a_run_follows_a_writer_that_starts_later(shared: Path) -> None:
     story = Recorder("old").root("root", "Write an old book").step("root", "execute", after="FINISH")
     command = [sys.executable, "-c", PAST, str(shared)]
     with subprocess.Popen(
@@ -94,7 +94,7 @@ def test_the_past_of_a_run_follows_a_writer_that_comes_later(shared: Path) -> No
             assert reader.stdout.readline() == "3\n"
 
 
-def test_what_cannot_be_followed_is_said_with_the_reason(shared: Path) -> None:
+def test_a_log_that_may_not_be_read_is_reported_with_the_remedy(shared: Path) -> None:
     with Writer(shared):
         Path(f"{shared}-wal").chmod(0o600)
         command = [sys.executable, "-m", "tui.cli", "runs", "--db", str(shared)]

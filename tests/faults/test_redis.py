@@ -1,4 +1,4 @@
-"""Redis dies, comes back with or without what it held, stands still, is emptied, trimmed or renamed under the ingester."""
+"""Redis is killed and restarted with or without its data or paused, and its stream is emptied, trimmed or renamed."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from tests.faults.numbered import entries, publishing, settle
 from tests.live import STREAM, command, counts_entries, ingesting, number_stored, publish, state_of_ingest
 from tests.tables import query
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = pytest.mark.usefixtures("quick_retries")
 
 
 def numbers(first: int, last: int) -> list[int]:
@@ -30,7 +30,7 @@ def drain(path: Path, server: RedisServer) -> None:
     Ingester(path, server.url, STREAM).drain()
 
 
-def test_it_is_killed_and_has_its_data_when_it_comes_back(mortal_redis: RedisServer, db: Path) -> None:
+def test_redis_is_killed_and_restarts_with_its_data(mortal_redis: RedisServer, db: Path) -> None:
     with ingesting(db, mortal_redis.url), publishing(mortal_redis, at_once=5, pause=0.002) as sent:
         for _ in range(8):
             known = number_stored(db)
@@ -42,10 +42,10 @@ def test_it_is_killed_and_has_its_data_when_it_comes_back(mortal_redis: RedisSer
     drain(db, mortal_redis)
     found = settle("redis-server killed, with its data", 8, sent, db)
     assert (found.lost(sent), found.doubled, found.duplicate) == (0, 0, 0)
-    assert {kind for kind, _ in found.gaps} == {"restarted"}  # which only says that there may be something
+    assert {kind for kind, _ in found.gaps} == {"restarted"}  # entries may have been lost
 
 
-def test_it_is_killed_and_has_nothing_when_it_comes_back(forgetful_redis: RedisServer, db: Path) -> None:
+def test_redis_is_killed_and_restarts_without_data(forgetful_redis: RedisServer, db: Path) -> None:
     server = forgetful_redis
     for first in (1, 301, 601):
         publish(server, entries(first, first + 99))
@@ -62,7 +62,7 @@ def test_it_is_killed_and_has_nothing_when_it_comes_back(forgetful_redis: RedisS
     assert {kind for kind, _ in found.gaps} <= {"reset", "restarted", "trimmed"}
 
 
-def test_it_is_killed_and_has_what_it_saved_some_time_ago(forgetful_redis: RedisServer, db: Path) -> None:
+def test_redis_is_killed_and_restarts_with_older_data(forgetful_redis: RedisServer, db: Path) -> None:
     server, last = forgetful_redis, 0
     for _ in range(3):
         publish(server, entries(last + 1, last + 100))
@@ -82,8 +82,8 @@ def test_it_is_killed_and_has_what_it_saved_some_time_ago(forgetful_redis: Redis
     assert len(found.gaps) >= 3
 
 
-def test_it_comes_back_with_old_data_of_a_stream_that_is_kept_short(forgetful_redis: RedisServer, db: Path) -> None:
-    """That its older entries are gone is no loss: they had been read."""
+def test_redis_restarts_with_older_data_of_a_trimmed_stream(forgetful_redis: RedisServer, db: Path) -> None:
+    """The trimmed entries are not lost: they were read before."""
     server = forgetful_redis
     for first in range(1, 1_001, 100):
         publish(server, entries(first, first + 99))
@@ -103,8 +103,8 @@ def test_it_comes_back_with_old_data_of_a_stream_that_is_kept_short(forgetful_re
     assert {lost for _, lost in found.gaps} == {None}
 
 
-def test_another_stream_takes_the_place_of_the_one_that_was_read(redis_server: RedisServer, db: Path) -> None:
-    """Some of its entries are older than the one read last: they are read all the same."""
+def test_another_stream_replaces_the_stream(redis_server: RedisServer, db: Path) -> None:
+    """Entries with ids before that of the entry read last are read, too."""
     publish(redis_server, entries(1, 100))
     drain(db, redis_server)
     ((position,),) = query(db, "SELECT position FROM stream")
@@ -123,8 +123,8 @@ def test_another_stream_takes_the_place_of_the_one_that_was_read(redis_server: R
         assert [kind for kind, _ in found.gaps][:1] == ["reset"]
 
 
-def test_it_is_killed_while_it_answers(forgetful_redis: RedisServer, db: Path) -> None:
-    """It is gone for good each time, and so is what it held; what was stored is stored once."""
+def test_redis_is_killed_while_it_replies(forgetful_redis: RedisServer, db: Path) -> None:
+    """All of its data are lost each time. Each stored event is stored once."""
     sent: list[int] = []
     with ingesting(db, forgetful_redis.url):
         for turn in range(8):
@@ -143,7 +143,7 @@ def test_it_is_killed_while_it_answers(forgetful_redis: RedisServer, db: Path) -
     assert len(found.gaps) >= 8
 
 
-def test_it_stands_still_and_goes_on(mortal_redis: RedisServer, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redis_is_paused_and_continued(mortal_redis: RedisServer, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream_client, "REPLY_TIMEOUT_S", 0.3)
     with ingesting(db, mortal_redis.url), publishing(mortal_redis) as sent:
         for _ in range(3):
@@ -159,13 +159,13 @@ def test_it_stands_still_and_goes_on(mortal_redis: RedisServer, db: Path, monkey
 
 
 @pytest.mark.parametrize("words", [("FLUSHALL",), ("DEL", STREAM), ("RENAME", STREAM, "elsewhere")], ids=lambda it: it[0])
-def test_the_stream_is_gone_and_begins_anew(redis_server: RedisServer, db: Path, words: tuple[str, ...]) -> None:
+def test_the_stream_is_deleted_and_starts_again(redis_server: RedisServer, db: Path, words: tuple[str, ...]) -> None:
     for first in (1, 301, 601):
         publish(redis_server, entries(first, first + 99))
         drain(db, redis_server)
         publish(redis_server, entries(first + 100, first + 149))  # trimmed or lost before they are read
         command(redis_server, *words)
-        if first != 301:  # once, nothing is read until agents publish again
+        if first != 301:  # the second time, agents publish again before the next read
             drain(db, redis_server)
         publish(redis_server, entries(first + 200, first + 299))
         drain(db, redis_server)
@@ -178,7 +178,7 @@ def test_the_stream_is_gone_and_begins_anew(redis_server: RedisServer, db: Path,
     assert {kind for kind, _ in found.gaps} <= {"reset", "trimmed"}
 
 
-def test_the_stream_is_emptied_again_and_again_under_a_running_ingester(redis_server: RedisServer, db: Path) -> None:
+def test_the_stream_is_emptied_ten_times_during_ingest(redis_server: RedisServer, db: Path) -> None:
     last = 0
     with ingesting(db, redis_server.url), publishing(redis_server) as sent:
         for _ in range(10):
@@ -193,7 +193,7 @@ def test_the_stream_is_emptied_again_and_again_under_a_running_ingester(redis_se
     assert len(found.gaps) == 10
 
 
-def test_a_stream_that_was_renamed_and_comes_back_is_not_stored_again(redis_server: RedisServer, db: Path) -> None:
+def test_a_stream_renamed_and_renamed_back_is_stored_once(redis_server: RedisServer, db: Path) -> None:
     publish(redis_server, entries(1, 100))
     drain(db, redis_server)
     command(redis_server, "RENAME", STREAM, "elsewhere")
@@ -207,7 +207,7 @@ def test_a_stream_that_was_renamed_and_comes_back_is_not_stored_again(redis_serv
     assert [kind for kind, _ in found.gaps] == ["reset"]
 
 
-def test_the_stream_is_trimmed_past_what_was_read(redis_server: RedisServer, db: Path) -> None:
+def test_the_stream_is_trimmed_past_the_position(redis_server: RedisServer, db: Path) -> None:
     for turn, keep in enumerate((0, 1, 16, 50, 99)):
         first = turn * 200 + 1
         publish(redis_server, entries(first, first + 99))
@@ -220,11 +220,11 @@ def test_the_stream_is_trimmed_past_what_was_read(redis_server: RedisServer, db:
     assert (found.lost(sent), found.doubled, found.duplicate) == (500 - 166, 0, 0)
     if counts_entries(redis_server):
         assert found.gaps == [("trimmed", lost) for lost in (100, 99, 84, 50, 1)]
-    else:  # after all is gone, it cannot tell either whether the first entry is the next
+    else:  # if all entries are gone, it is unknown whether the first new one is the next one
         assert found.gaps == [("trimmed", None)] * 6
 
 
-# It answers, but not to the question
+# Redis replies with an error
 
 REFUSALS = {
     "no password": (
@@ -235,11 +235,11 @@ REFUSALS = {
     "no permission": (("ACL", "SETUSER", "default", "-xread"), ("ACL", "SETUSER", "default", "+@all"), "xread"),
     "no stream": (("SET", STREAM, "x"), ("DEL", STREAM), "WRONGTYPE"),
 }
-"""What refuses, what mends it, and what Redis says."""
+"""Commands that cause and resolve a refusal, and a part of the error of Redis."""
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_what_a_person_must_mend_is_said_and_seldom_tried_again(
+def test_a_refusal_that_a_person_must_resolve_is_reported_and_retried_seldom(
     mortal_redis: RedisServer, db: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     refuse, mend, said = REFUSALS[name]
@@ -251,7 +251,7 @@ def test_what_a_person_must_mend_is_said_and_seldom_tried_again(
         pause(self, 0.05)
 
     monkeypatch.setattr(follower.Halt, "pause", noting)
-    with redis.Redis.from_url(mortal_redis.url) as client:  # which is let in already
+    with redis.Redis.from_url(mortal_redis.url) as client:  # authenticated before the refusal
         client.execute_command(*refuse)
         with ingesting(db, mortal_redis.url):
             until(lambda: state_of_ingest(db) == "refused")
@@ -266,14 +266,14 @@ def test_what_a_person_must_mend_is_said_and_seldom_tried_again(
 
 
 def without_master(client: redis.Redis) -> Callable[[], object]:
-    """A replica whose master is gone, and which says nothing without it."""
+    """Make the server a replica that refuses commands because its primary is unreachable."""
     client.config_set("replica-serve-stale-data", "no")
     client.replicaof("127.0.0.1", "1")
     return lambda: client.replicaof("NO", "ONE")
 
 
 def busy(client: redis.Redis) -> Callable[[], object]:
-    """A script runs for ever."""
+    """Run an endless script on the server."""
     client.config_set("lua-time-limit", 10)
     url = client.connection_pool.connection_kwargs["path"]
 
@@ -292,7 +292,7 @@ def busy(client: redis.Redis) -> Callable[[], object]:
 
 
 @pytest.mark.parametrize(("happen", "said"), [(without_master, "MASTER is down"), (busy, "BUSY")])
-def test_what_passes_by_itself_is_waited_for(
+def test_an_ingester_waits_for_a_temporary_refusal_to_end(
     mortal_redis: RedisServer,
     db: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""The file that a screen shows is deleted, replaced, damaged; its ingester is in trouble."""
+"""The file of a screen is deleted, replaced or damaged, or its ingester cannot store events."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ from tui.screens.runs import RunsScreen
 from tui.widgets.run_list import RunList
 
 
-async def test_a_screen_goes_on_with_the_file_that_is_at_its_path(db: Path, tmp_path: Path) -> None:
+async def test_a_screen_continues_with_the_file_at_its_path(db: Path, tmp_path: Path) -> None:
     store(db, Recorder("old").root("root", "Write an old book").entries)
     store(tmp_path / "new.db", Recorder("new").root("root", "Write a new book").entries)
     app = treetop(db, Clock(), "old")
@@ -43,7 +43,7 @@ async def test_a_screen_goes_on_with_the_file_that_is_at_its_path(db: Path, tmp_
         await sees(pilot, "Write a new book")
 
 
-async def test_a_screen_whose_file_is_deleted_shows_what_it_held_until_there_is_another(db: Path) -> None:
+async def test_a_screen_shows_a_deleted_file_until_there_is_another(db: Path) -> None:
     store(db, Recorder("old").root("root", "Write an old book").entries)
     app = treetop(db, Clock())
     async with watching(app) as pilot:
@@ -56,7 +56,7 @@ async def test_a_screen_whose_file_is_deleted_shows_what_it_held_until_there_is_
         assert "Write an old book" not in shown(app)
 
 
-async def test_a_screen_whose_file_is_no_file_of_ours_any_more_says_so(db: Path, tmp_path: Path) -> None:
+async def test_a_screen_reports_a_foreign_file_in_place_of_its_file(db: Path, tmp_path: Path) -> None:
     store(db, Recorder("old").root("root", "Write an old book").entries)
     (tmp_path / "rubbish").write_bytes(b"Dear diary, " * 1_000)
     shutil.copy(db, tmp_path / "copy.db")
@@ -73,7 +73,7 @@ async def test_a_screen_whose_file_is_no_file_of_ours_any_more_says_so(db: Path,
 async def test_the_trouble_of_an_ingester_is_shown_until_it_stores_again(
     db: Path, redis_server: RedisServer, own: bool
 ) -> None:
-    """Whatever that is; here, a table is gone for a while."""
+    """A table is missing for a while."""
     app = Treetop(db, redis_server.url, [STREAM], ingest=own, clock=Clock())
     app.animation_level = "none"
     other = nullcontext() if own else ingesting(db, redis_server.url)
@@ -82,7 +82,7 @@ async def test_the_trouble_of_an_ingester_is_shown_until_it_stores_again(
 
 
 async def see_trouble(app: Treetop, db: Path, redis_server: RedisServer) -> None:
-    """Bring it about, and mend it."""
+    """Hide a table, and restore it."""
     async with watching(app, width=240) as pilot:
         publish(redis_server, entries(1, 3))
         await sees(pilot, "3 runs", "3 stored")
@@ -99,8 +99,8 @@ def rename_table(path: Path, name: str, to: str) -> None:
         connection.execute(f"ALTER TABLE {name} RENAME TO {to}")
 
 
-def test_a_file_that_a_link_in_a_closed_folder_leads_to_is_read_with_its_log(tmp_path: Path) -> None:
-    """Somebody may be writing to it, where it really is."""
+def test_a_file_is_read_with_its_log_through_a_link_in_a_read_only_folder(tmp_path: Path) -> None:
+    """Another process may be writing to the target of the link."""
     (tmp_path / "real").mkdir()
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -116,7 +116,7 @@ def test_a_file_that_a_link_in_a_closed_folder_leads_to_is_read_with_its_log(tmp
 
 
 @pytest.mark.parametrize("closed", ["events.db", "."], ids=["file", "folder"])
-def test_a_screen_shows_a_file_that_may_only_be_read(tmp_path: Path, closed: str) -> None:
+def test_a_screen_shows_a_read_only_file(tmp_path: Path, closed: str) -> None:
     """The screen shows that nothing is stored. Runs as a user without root rights."""
     folder = tmp_path / "folder"
     folder.mkdir()

@@ -30,7 +30,9 @@ def options(path: Path, server: RedisServer) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
-def test_a_signal_ends_it_after_the_batch_in_hand(redis_server: RedisServer, db: Path, number: signal.Signals) -> None:
+def test_a_signal_stops_an_ingester_after_its_current_batch(
+    redis_server: RedisServer, db: Path, number: signal.Signals
+) -> None:
     with publishing(redis_server) as sent:
         for _ in range(3):
             stored = number_stored(db)
@@ -48,7 +50,7 @@ def test_a_signal_ends_it_after_the_batch_in_hand(redis_server: RedisServer, db:
 
 @contextmanager
 def screen(path: Path, server: RedisServer, controlling: bool = False) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """The program as users start it, on a terminal of its own. Nothing reads our end of the terminal."""
+    """The program on a terminal of its own, as users start it. Its output is not read."""
     ours, theirs = pty.openpty()
     command = [*TREETOP, *options(path, server)]
     environment = {**os.environ, "TERM": "xterm-256color"}
@@ -67,18 +69,18 @@ def screen(path: Path, server: RedisServer, controlling: bool = False) -> Iterat
             yield process, ours
         finally:
             process.kill()
-            with suppress(OSError):  # unless the test did
+            with suppress(OSError):  # closed by the test
                 os.close(ours)
 
 
 def ingester_of(path: Path) -> int | None:
-    """The process that stores events into the file."""
+    """Process id of the ingester of the file."""
     found = re.match(r"process (\d+) on", str(holder(path)))
     return int(found[1]) if found else None
 
 
 def is_alive(pid: int) -> bool:
-    """Is it there, and not only waiting to be buried?"""
+    """Whether the process exists and is not a zombie."""
     try:
         return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -121,9 +123,9 @@ def test_a_screen_whose_ingester_is_killed_starts_another(
     assert (found.lost(sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])
 
 
-@pytest.mark.parametrize("controlling", [True, False], ids=["which-is-told", "which-is-not"])
-def test_a_screen_whose_terminal_is_gone_ends(redis_server: RedisServer, db: Path, controlling: bool) -> None:
-    """The kernel tells a program of its controlling terminal by SIGHUP; of another one, it must find out."""
+@pytest.mark.parametrize("controlling", [True, False], ids=["controlling", "not-controlling"])
+def test_a_screen_whose_terminal_was_closed_ends(redis_server: RedisServer, db: Path, controlling: bool) -> None:
+    """The kernel sends SIGHUP for the controlling terminal. The loss of another terminal must be detected."""
     with publishing(redis_server) as sent, screen(db, redis_server, controlling) as (process, terminal):
         until(lambda: number_stored(db) > 50)
         pid = ingester_of(db)
@@ -138,7 +140,7 @@ def test_a_screen_whose_terminal_is_gone_ends(redis_server: RedisServer, db: Pat
 
 
 def drawn(terminal: int) -> None:
-    """Wait until something was drawn: from then on the program minds its signals."""
+    """Wait for the first picture: by then the program handles signals."""
     output = b""
 
     def seen() -> bool:
@@ -150,8 +152,8 @@ def drawn(terminal: int) -> None:
     until(seen)
 
 
-def test_what_is_published_while_a_screen_stands_still_is_stored(redis_server: RedisServer, db: Path) -> None:
-    """Ctrl-Z, or a terminal that does not take what is drawn: no thread of the screen's process gets on."""
+def test_events_are_stored_while_a_screen_is_stopped(redis_server: RedisServer, db: Path) -> None:
+    """By Ctrl+Z, or by a terminal that accepts no output: no thread of the screen's process runs."""
     with publishing(redis_server) as sent, screen(db, redis_server) as (process, _):
         until(lambda: number_stored(db) > 50)
         process.send_signal(signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""The disk is full while events are written, and has space again later."""
+"""The disk is full while events are stored, and has space again later."""
 
 import os
 import resource
@@ -19,10 +19,8 @@ from tests.live import STREAM, number_stored
 from tests.tables import query
 
 
-def test_a_file_that_may_not_grow_is_tried_again_until_it_may(
-    redis_server: RedisServer, db: Path, nursery: Nursery
-) -> None:
-    """At the limit of a file's size, which the kernel enforces in the middle of any write."""
+def test_an_ingester_retries_until_the_file_may_grow(redis_server: RedisServer, db: Path, nursery: Nursery) -> None:
+    """The kernel enforces the size limit of files within any write."""
     with publishing(redis_server) as sent:
         ingester = nursery.start(child.ingest, db, redis_server.url, 400_000)
         for more in range(1, 4):
@@ -58,10 +56,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def test_a_full_disk_is_tried_again_until_it_has_space(
+def test_an_ingester_retries_until_a_full_disk_has_space(
     redis_server: RedisServer, small_disk: Path, nursery: Nursery
 ) -> None:
-    """Space, that is, for what is in the log to be moved into the file, beside the log: as much again is not enough."""
+    """The space must suffice for a checkpoint beside the log, which takes more than the size of the log."""
     path = small_disk / "events.db"
     with publishing(redis_server) as sent:
         ingester = nursery.start(child.ingest, path, redis_server.url)
@@ -78,7 +76,7 @@ def test_a_full_disk_is_tried_again_until_it_has_space(
     assert (found.lost(sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])
 
 
-def test_an_ingester_that_begins_on_a_full_disk_says_so(
+def test_an_ingester_started_on_a_full_disk_reports_it(
     redis_server: RedisServer, small_disk: Path, nursery: Nursery
 ) -> None:
     (small_disk / "ballast").write_bytes(bytes(1 << 20)[:1_040_000])

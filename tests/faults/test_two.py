@@ -13,7 +13,7 @@ from tests.faults.nursery import Nursery
 from tests.live import STREAM, number_stored
 
 
-def test_of_twenty_that_are_started_at_once_one_works(redis_server: RedisServer, db: Path, nursery: Nursery) -> None:
+def test_one_of_twenty_ingesters_started_at_once_works(redis_server: RedisServer, db: Path, nursery: Nursery) -> None:
     with publishing(redis_server) as sent:
         ingesters = [nursery.start(child.ingest, db, redis_server.url) for _ in range(20)]
         until(lambda: number_stored(db) > 100)
@@ -30,10 +30,10 @@ def test_of_twenty_that_are_started_at_once_one_works(redis_server: RedisServer,
     assert (found.lost(sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])
 
 
-def test_two_that_both_think_they_are_alone_store_each_event_once(
+def test_ingesters_whose_lock_was_deleted_store_each_event_once(
     redis_server: RedisServer, db: Path, nursery: Nursery
 ) -> None:
-    """The lock is deleted again and again. Only the ingester that has the right position moves the position in the file."""
+    """The lock file is deleted repeatedly. Only the ingester at the position of the file can advance it."""
     with publishing(redis_server) as sent:
         ingesters = [nursery.start(child.ingest, db, redis_server.url)]
         for _ in range(3):
@@ -53,7 +53,7 @@ def test_two_that_both_think_they_are_alone_store_each_event_once(
     assert (found.lost(sent), found.doubled, found.duplicate, found.gaps) == (0, 0, 0, [])
 
 
-def test_one_that_stands_still_is_not_replaced_and_goes_on(redis_server: RedisServer, db: Path, nursery: Nursery) -> None:
+def test_a_stopped_ingester_is_not_replaced_and_continues(redis_server: RedisServer, db: Path, nursery: Nursery) -> None:
     with publishing(redis_server) as sent:
         ingester = nursery.start(child.ingest, db, redis_server.url)
         for turn in range(3):

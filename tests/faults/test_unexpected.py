@@ -1,4 +1,4 @@
-"""Unexpected exceptions, wherever they are raised, are shown to the user and set the exit code."""
+"""Unexpected exceptions are shown to the user and set the exit code, wherever they are raised."""
 
 import os
 import subprocess
@@ -41,16 +41,16 @@ async def fail_alone(*_, **__):
 if ("ingest" in sys.orig_argv) is {of_ingester} and Path("{flaw}").exists():
     {code}
 """
-"""What every Python does before it begins, where PYTHONPATH leads to it."""
+"""Content of sitecustomize.py, which every Python process with this PYTHONPATH runs first."""
 
 Spoil = Callable[[str, bool], Path]
 
 
 @pytest.fixture
 def spoil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spoil:
-    """Processes that start from now on are changed by some code: those that ingest, or those that do not.
+    """A function that makes new processes run code first: those that ingest, or those that do not.
 
-    As long as the file is there whose path is given back.
+    It returns the path of a file. The code is run as long as this file exists.
     """
 
     def change(code: str, of_ingester: bool) -> Path:
@@ -75,11 +75,11 @@ IN_THE_SCREENS = {
     "thread": "import tui.terminal_watch; tui.terminal_watch._watch = fail",
     "task": "from tui.app import Treetop; Treetop.file_opened = fail_alone",
 }
-"""Who fails, and how that is brought about."""
+"""Parts of the program that fail, and the code that makes them fail."""
 
 
 @pytest.mark.parametrize("code", IN_THE_SCREENS.values(), ids=IN_THE_SCREENS)
-def test_the_screens_end_with_the_reason_and_give_the_terminal_back(
+def test_the_screens_end_with_the_error_and_restore_the_terminal(
     redis_server: RedisServer, db: Path, spoil: Spoil, code: str
 ) -> None:
     store(db, Recorder("old").root("root", "Write an old book").entries)
@@ -99,21 +99,23 @@ def test_the_screens_end_with_the_reason_and_give_the_terminal_back(
 
 
 @pytest.mark.parametrize("place", ["Follower.follow", "SourceReport.state", "RedisStream.read", "Writer.cursor"])
-def test_an_ingester_ends_with_the_reason(redis_server: RedisServer, db: Path, spoil: Spoil, place: str) -> None:
+def test_an_ingester_ends_with_the_error(redis_server: RedisServer, db: Path, spoil: Spoil, place: str) -> None:
     spoil(f"from store.stream.ingest import Follower, RedisStream, SourceReport, Writer; {place} = fail", True)
     done = ingest(db, redis_server)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"ZeroDivisionError: {SURPRISE}")
     assert holder(db) is None
 
 
-def test_so_does_one_that_can_not_watch_who_started_it(redis_server: RedisServer, db: Path, spoil: Spoil) -> None:
+def test_an_ingester_that_cannot_watch_its_parent_ends_with_the_error(
+    redis_server: RedisServer, db: Path, spoil: Spoil
+) -> None:
     spoil("import os; os.read = fail", True)
     done = ingest(db, redis_server, "--until-eof")
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"ZeroDivisionError: {SURPRISE}")
 
 
 def ingest(path: Path, server: RedisServer, *options: str) -> "subprocess.CompletedProcess[str]":
-    """Until it ends by itself."""
+    """Run an ingester until it ends."""
     where = ("--db", str(path), "--redis", server.url, "--stream", STREAM)
     command = [sys.executable, "-m", "tui.cli", "ingest", *where, *options]
     return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.PIPE, timeout=PATIENCE)

@@ -1,1 +1,1 @@
-"""Entries that no agent should publish, thousands of them, through a real Redis into a file and onto the screens."""
+"""Thousands of malformed entries, from a real Redis into a file and onto the screens."""

@@ -18,7 +18,7 @@ from tests.ledger import LEDGER
 from tests.live import STREAM
 
 SEED = int(os.environ.get("TREETOP_TEST_FUZZ_SEED", "1"))
-"""Another seed, another corpus."""
+"""Seed of the corpus."""
 
 
 TREETOP = """
@@ -29,19 +29,19 @@ peak = lambda: next(line for line in Path("/proc/self/status").read_text().split
 atexit.register(lambda: print(peak().split()[1]))
 main()
 """
-"""The program, which says at its end how many kB of memory it had at most."""
+"""The program. At its end it prints its peak memory in kB."""
 
 
 class Stored(Struct):
-    """What was published, under which ids, and the file it went into."""
+    """The published entries by their stream ids, and the file that contains them."""
 
     path: Path
     entries: dict[StreamId, Hostile]
     counts: Counts
-    said: str
-    """On standard error."""
+    stderr: str
+    """Standard error of the ingester."""
     peak: int
-    """Bytes of memory that the ingester had at most."""
+    """Peak memory of the ingester, in bytes."""
 
 
 def store(server: RedisServer, path: Path, entries: list[Hostile]) -> Stored:

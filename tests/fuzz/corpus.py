@@ -3,12 +3,12 @@
 Families. Each is a function below that yields entries with their expected outcome:
 
 - `runs`: a thousand interleaved runs, whose events arrive in any order. All are events.
-- `odd_values`: every field of every type with every wrong value, one at a time, or missing.
-- `odd_texts`: escape sequences, markup, bidirectional controls, NUL, huge goals, wherever text is shown or names something.
-- `broken`: bytes that are no JSON, or no event: cut, flipped, nested 10,000 deep, not UTF-8, numbers that are none.
+- `odd_values`: every field of every type with every wrong value, one at a time, or absent.
+- `odd_texts`: escape sequences, markup, bidirectional controls, NUL, huge goals, in every field that is shown or is an id.
+- `broken`: bytes that are not JSON, or not an event: cut, flipped, nested 10,000 deep, not UTF-8, malformed numbers.
 - `repeated`: event ids that were seen before, with the same content and with another.
-- `graphs`: nodes inside themselves and each other, edges in circles, chains 1,500 deep, nodes that were not created.
-- `fields`: stream entries without json_payload, with several fields, with names that are no text.
+- `graphs`: nodes inside themselves and each other, cycles of edges, chains 1,500 deep, nodes that were not created.
+- `fields`: stream entries without json_payload, with several fields, with names that are not text.
 """
 
 import random
@@ -29,13 +29,13 @@ SHOWN = (
     *("task_goal", "node_goal", "error_message", "error_type", "error", "result_summary", "args_summary", "model"),
     *("tool_name", "api_name", "agent_class", "node_nid", "new_status", "action_name", "task_type"),
 )
-"""Types of events with texts that are shown, and the fields in which those are."""
+"""Types of events whose texts are shown, and the fields that contain these texts."""
 
 Payload = dict[str, Any]
 
 
 class Fate(Enum):
-    """What must become of an entry."""
+    """The required outcome for an entry."""
 
     EVENT = "event"
     REJECTED = "rejected"
@@ -44,7 +44,7 @@ class Fate(Enum):
 
 
 class Hostile(NamedTuple):
-    """A stream entry: what kind of evil it is, its fields, and what must become of it."""
+    """A stream entry with its family and its required outcome."""
 
     family: str
     fields: dict[bytes, bytes]
@@ -63,7 +63,7 @@ def corpus(seed: int) -> list[Hostile]:
 
 
 def _raw(event: Payload, **raw: str) -> bytes:
-    """The event as JSON, in which the named values of its payload are these very bytes."""
+    """The event as JSON. `raw`: values of its payload, inserted as they are."""
     marks = {name: f"@{name}@" for name in raw}
     text = body_of({**event, "payload": {**event["payload"], **marks}}).decode()
     for name, value in raw.items():
@@ -89,7 +89,7 @@ def _entry(family: str, body: bytes, fate: Fate = Fate.ANY) -> Hostile:
 
 
 def runs(chance: random.Random) -> Iterator[Hostile]:
-    """Small whole runs; a tenth of them forget their run's id."""
+    """Small complete runs, a tenth of them without run id."""
     for number in range(RUNS):
         recorder = Recorder(f"run-{number}").run_started().root(f"r{number}", f"Goal {number}")
         if number % 10 == 0:
@@ -132,7 +132,7 @@ def odd_values(chance: random.Random) -> Iterator[Hostile]:
 
 
 def odd_texts(chance: random.Random) -> Iterator[Hostile]:
-    """What people read: goals, results, errors; and what things are called by."""
+    """Odd goals, results, errors, names and ids."""
     for number, text in enumerate(ESCAPES):
         for kind in (
             "node_created",
@@ -157,7 +157,7 @@ def odd_texts(chance: random.Random) -> Iterator[Hostile]:
 
 
 def broken(chance: random.Random) -> Iterator[Hostile]:
-    """No JSON, or no event."""
+    """Bodies that are not JSON, or not an event."""
     whole = body_of(_event("whole", task_goal="Größe 漢字"))
     for end in range(len(whole)):
         yield _entry("broken", whole[:end], Fate.REJECTED)
@@ -191,7 +191,7 @@ def broken(chance: random.Random) -> Iterator[Hostile]:
 
 
 def repeated(chance: random.Random) -> Iterator[Hostile]:
-    """Each event again, and each id again for something else."""
+    """Each event again, and each id again for another event."""
     for number in range(500):
         same = body_of(_event(f"again{number}", run_id=f"again-{number % 20}"))
         yield _entry("repeated", same)
@@ -202,7 +202,7 @@ def repeated(chance: random.Random) -> Iterator[Hostile]:
 
 
 def graphs(chance: random.Random) -> Iterator[Hostile]:
-    """Trees that are none."""
+    """Graphs that are not trees."""
     for number in range(60):
         names = [f"g{number}-{at}" for at in range(12)]
         recorder = Recorder(f"graph-{number}")
@@ -238,7 +238,7 @@ def graphs(chance: random.Random) -> Iterator[Hostile]:
 
 
 def fields(chance: random.Random) -> Iterator[Hostile]:
-    """What Redis takes, and agents do not send."""
+    """Entries that Redis accepts and agents do not send."""
     whole = body_of(_event("beside"))
     odd = ({b"": b""}, {b"payload": whole}, {b"JSON_PAYLOAD": whole}, {b"\xff\x00": b"\x00\xff"}, {b"a" * 100_000: b"b"},
         {b"x": chance.randbytes(100_000)}, {f"f{number}".encode(): b"" for number in range(1_000)})  # fmt: skip
@@ -251,7 +251,7 @@ def fields(chance: random.Random) -> Iterator[Hostile]:
 
 
 def large(megabytes: int = 50) -> list[Hostile]:
-    """Entries of 50 MB: one text, objects, an event that is none, and no event at all."""
+    """Entries of 50 MB: one text, objects, deep nesting, and bytes that are not an event."""
     size = megabytes * 1_000_000
     whole = body_of(_event("large", "llm_call_completed", "large", response="@"))
     plan = body_of(_event("plan", "plan_received", "large", raw_plan="@"))

@@ -29,12 +29,12 @@ from tui.cli import option, report
 
 
 def bytes_of(entry: Hostile) -> bytes:
-    """What is kept of an entry that is no event."""
+    """The stored bytes of an entry that is not an event."""
     return entry.fields.get(FIELD, repr(entry.fields).encode())
 
 
 def check(stored: Stored, name: str) -> None:
-    """Find every entry that was published in the file, once."""
+    """Check that every published entry is in the file once."""
     events = {(ms, number): (event_id, data) for ms, number, event_id, data in query(
         stored.path, "SELECT e.ms, e.number, e.event_id, b.data FROM event e JOIN body b ON b.seq = e.seq"
     )}  # fmt: skip
@@ -67,12 +67,12 @@ def check(stored: Stored, name: str) -> None:
     ]
     assert query(stored.path, "SELECT count(*) FROM gap") == [(0,)]
     assert query(stored.path, "PRAGMA integrity_check") == [("ok",)]
-    assert stored.said == ""
-    LEDGER.note(Line(name, len(stored.entries), counts.received, counts.stored, 0, 0, of_counts(stored)))
+    assert stored.stderr == ""
+    LEDGER.note(Line(name, len(stored.entries), counts.received, counts.stored, 0, 0, remark(stored)))
 
 
-def of_counts(stored: Stored) -> str:
-    """What else became of the entries."""
+def remark(stored: Stored) -> str:
+    """Numbers of rejected and repeated entries, and peak memory, for the ledger."""
     return f"{stored.counts.rejected:,} rejected, {stored.counts.duplicate:,} repeated, {stored.peak // 2**20} MB"
 
 
@@ -95,7 +95,7 @@ def test_entries_without_an_event_are_kept_so_that_they_can_be_read_back(fuzzed:
             assert ast.literal_eval(data.decode()) == entry.fields
 
 
-def test_every_run_is_what_its_events_fold_to(fuzzed: Stored) -> None:
+def test_every_run_is_the_fold_of_its_events(fuzzed: Stored) -> None:
     rows = query(
         fuzzed.path,
         "SELECT r.run_id, e.ms, e.number, b.data FROM event e JOIN run r ON r.key = e.run JOIN body b ON b.seq = e.seq"
@@ -112,7 +112,7 @@ def test_every_run_is_what_its_events_fold_to(fuzzed: Stored) -> None:
 
 
 def test_every_run_opens(fuzzed: Stored) -> None:
-    """As `treetop show` does it, as JSON and as text."""
+    """As JSON and as text, as `treetop show` prints it."""
 
     async def show_all() -> int:
         async with Reader(fuzzed.path) as reader:
@@ -147,7 +147,7 @@ def test_the_views_can_be_read(fuzzed: Stored, view: str) -> None:
 
 
 def test_entries_of_50_mb_are_stored_or_rejected_in_bounded_memory(redis_server: RedisServer, tmp_path: Path) -> None:
-    """After small ones, when many are read at once."""
+    """They follow small entries, so that batches are large."""
     small = [Hostile("small", entry.fields, Fate.EVENT) for entry in Recorder().whole().entries]
     numbered = [Hostile("small", {FIELD: b'{"event_type":"x","payload":{},"event_id":%d}' % n}) for n in range(3_000)]
     stored = store(redis_server, tmp_path / "large.db", [*small, *numbered, *large()])

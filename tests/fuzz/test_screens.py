@@ -1,4 +1,4 @@
-"""The screens open what the corpus left behind, and give no terminal anything to obey."""
+"""The screens show the corpus, and send the terminal none of its control sequences."""
 
 from typing import Any
 
@@ -12,15 +12,15 @@ from tui.widgets.node_tree import NodeTree
 from tui.widgets.run_list import RunList
 
 WALK = ("O", "end", "pageup", "b", "b", "3", "end", "v", "home", "4", "end")
-"""Keys that show much of a run: its tree, the timeline of all, an event as it is and as JSON."""
+"""Keys that show much of a run: its tree, the timeline of the run, an event by type and as JSON."""
 
 
 NARROW = 6
-"""Of how many runs are looked at before the terminal becomes a small one."""
+"""Number of runs that are shown before the terminal becomes small."""
 
 
 async def walk(pilot: Pilot[Any], keys: tuple[str, ...]) -> None:
-    """Press these keys, and look after each at what is on the screen."""
+    """Press keys, and check the screen after each."""
     for key in keys:
         await pilot.press(key)
         assert faults(pilot.app) == []
@@ -35,18 +35,18 @@ async def test_the_list_of_runs_shows_them_all(fuzzed: Stored) -> None:
         await walk(pilot, ("end", "home", *("down",) * 10, "pagedown"))
 
 
-def worst(fuzzed: Stored) -> list[str]:
-    """The runs in which most is wrong: texts that are, deep and round trees, ids that are numbers, the most events."""
+def oddest(fuzzed: Stored) -> list[str]:
+    """The oddest runs: hostile texts, deep trees, cycles, numeric ids, the longest id."""
     named = ["hostile", "chain", "chain-backwards", "1", "odd-7", "fuzz", "graph-0"]
     ids = [run_id for (run_id,) in query(fuzzed.path, "SELECT run_id FROM run ORDER BY key")]
     strange = [run_id for run_id in ids if run_id.startswith(("\x1b]2;", "[@click", "\u202e", "\x00", "\n"))]
     return [*named, *strange, max(ids, key=len)]
 
 
-async def test_the_worst_runs_can_be_looked_at(fuzzed: Stored) -> None:
+async def test_the_oddest_runs_are_shown(fuzzed: Stored) -> None:
     app = treetop(fuzzed.path, Clock())
     async with watching(app) as pilot:
-        for number, run_id in enumerate(worst(fuzzed)):
+        for number, run_id in enumerate(oddest(fuzzed)):
             if number == NARROW:
                 await pilot.resize_terminal(50, 20)
             app.open_run(run_id)

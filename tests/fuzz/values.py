@@ -1,4 +1,4 @@
-"""What hostile entries are made of."""
+"""Values of hostile entries."""
 
 ESCAPES = (
     *("\x1b]2;PWNED\x07", "\x1b[2J\x1b[H", "\x1b]52;c;cm0gLXJm\x07", "\x9b31m", "\x1bP+q\x1b\\", "\x07\x08\x0c\r\n\t\x0b"),
@@ -7,7 +7,7 @@ ESCAPES = (
     *("a\x00b", "\x7f\x80\x85\x9f", "\u2028\u2029", "\ufffe\uffff", "👍🏽❤️👨\u200d👩\u200d👧", "e\u0301" * 50),
     *("\u0301" * 300, "漢字" * 200, "ﷺ" * 40, "  ", "\n\n\n"),
 )
-"""Texts that terminals, markup and layouts obey or stumble over."""
+"""Texts that affect terminals, markup or layouts."""
 
 NUMBERS = (
     *(
@@ -29,7 +29,7 @@ NUMBERS = (
     *(str(2**31), str(2**53 + 1), str(2**63 - 1), str(2**63), str(-(2**63) - 1), str(2**64)),
     *("1" * 400, "1" * 4_300, "1" * 4_301, "9" * 10_000),
 )
-"""As they stand in JSON, many of them being none."""
+"""Numbers as written in JSON; many are malformed."""
 
 VALUES: tuple[str, ...] = (
     *NUMBERS,
@@ -37,7 +37,7 @@ VALUES: tuple[str, ...] = (
     *("[]", "{}", "[[]]", '[""]', "[null]", "[1]", '["a","a"]', '{"a":1}', '"\\ud800"', '"\\udc00\\ud800"'),
     '"' + "y" * 5_000 + '"',
 )
-"""What a field may be given that wants something else. As JSON, since some of it is none."""
+"""Wrong values of a field, as written in JSON; some are malformed."""
 
 TIMES = (
     *("", "now", "2025-04-22T17:25:11.434487Z", "2025-04-22T17:25:11+00:00Z", "2025-04-22", "1745342735", "\x1b[2J"),
