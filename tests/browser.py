@@ -1,4 +1,4 @@
-"""A real browser, driven over its debugging socket; for tests and pictures."""
+"""A real browser, controlled over its debugging socket, for tests and pictures."""
 
 import asyncio
 import base64
@@ -13,17 +13,17 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-"""Where one is installed."""
+"""Path of the installed Chromium; None if there is none."""
 
 OPTIONS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--remote-debugging-port=0"),
 ]
-PATIENCE_S = 60.0
+WAIT_TIMEOUT_S = 60.0
 
 
 class Browser:
-    """One page."""
+    """A browser with one page."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -40,17 +40,17 @@ class Browser:
                 return message["result"]
 
     async def value(self, expression: str) -> Any:
-        """What a script on the page gives."""
+        """The value of a script on the page."""
         return (await self.call("Runtime.evaluate", expression=expression, returnByValue=True))["result"].get("value")
 
     async def until(self, expression: str) -> None:
-        """Wait until a script on the page gives something true."""
-        async with asyncio.timeout(PATIENCE_S):
+        """Wait until the value of a script on the page is true."""
+        async with asyncio.timeout(WAIT_TIMEOUT_S):
             while not await self.value(expression):  # noqa: ASYNC110 - the page has no event for it
                 await asyncio.sleep(0.05)
 
     async def picture(self, path: Path, width: int, height: int) -> None:
-        """Save what is shown as PNG."""
+        """Save a screenshot as PNG."""
         await self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         data = base64.b64decode((await self.call("Page.captureScreenshot"))["data"])
         await asyncio.to_thread(path.write_bytes, data)
@@ -64,7 +64,7 @@ async def browsing(url: str, profile: Path) -> AsyncIterator[Browser]:
         CHROMIUM, *OPTIONS, f"--user-data-dir={profile}", url, stderr=asyncio.subprocess.PIPE
     )
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(WAIT_TIMEOUT_S):
             assert process.stderr is not None
             line = b""
             while b"DevTools listening on" not in line:

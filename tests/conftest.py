@@ -1,4 +1,4 @@
-"""What many tests need: a real Redis, a file, and the events of a real run."""
+"""Shared fixtures: a real Redis, the path of a file, and the events of a real run."""
 
 import json
 import os
@@ -25,28 +25,28 @@ RECORDED = Path(__file__).parents[2] / "shared" / "data" / "recorded-run.entries
 """100 events that a real agent published on 22 April 2025; not part of the project."""
 
 SERVERS = {"session_redis", "mortal_redis", "forgetful_redis", "absent", "fuzzed", "demo"}
-"""The fixtures that start a redis-server."""
+"""Fixtures that start a redis-server."""
 
 RERUNS = 2
-"""How often a test marked `quiet` is rerun before it counts as failed. `.ci/run` lists those that were."""
+"""Number of reruns of a test marked `quiet` before it fails. `.ci/run` lists the tests that were rerun."""
 
 os.environ["XDG_CONFIG_HOME"] = os.devnull  # no prices of the developer
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # for the processes that tests start, whatever started the tests
 
-PATIENCE = 60.0
-"""Seconds after which what did not happen will not."""
+WAIT_TIMEOUT_S = 60.0
+"""Seconds after which a wait fails."""
 
 
 def until(condition: Callable[[], object]) -> None:
-    """Wait for the thing itself."""
-    deadline = time.monotonic() + PATIENCE
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + WAIT_TIMEOUT_S
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.005)
 
 
 def pytest_report_header() -> str:
-    """On which redis-server the tests run; TREETOP_REDIS_SERVER may name another."""
+    """Print the redis-server of the tests. TREETOP_REDIS_SERVER may name another."""
     server = find_server()
     said = subprocess.run([server, "--version"], capture_output=True, text=True).stdout
     version = next((word.removeprefix("v=") for word in said.split() if word.startswith("v=")), "?")
@@ -55,7 +55,7 @@ def pytest_report_header() -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that use a redis-server can be chosen by `-m redis`; those marked `quiet`, and no others, are rerun."""
+    """Mark tests that use a redis-server as `redis`, and rerun only tests marked `quiet`."""
     for item in items:
         if item.get_closest_marker("quiet") is not None:
             item.add_marker(pytest.mark.flaky(reruns=RERUNS))
@@ -65,19 +65,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _remembers_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Screens remember their split in a folder of the test, in this process and in those that it starts."""
+    """Screens of this process and of its children keep their view state in a folder of the test."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 @pytest.fixture
 def db(tmp_path: Path) -> Path:
-    """Where a file may be made."""
+    """Path of a file that does not exist yet."""
     return tmp_path / "events.db"
 
 
 @pytest.fixture
 def small_past(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All bounds of what is known of the past so low that runs of some dozens of events come to them."""
+    """Low limits of the history, so that runs of some dozens of events reach them."""
     for module in (history, projection):
         monkeypatch.setattr(module, "CHECKPOINT_EVENTS", 4)
     monkeypatch.setattr(history, "RESTART_AFTER_EVENTS", 12)

@@ -1,4 +1,4 @@
-"""Servers that take over from each other, as real processes: a primary with replica and Sentinel, and a Cluster."""
+"""Real servers with failover: a primary with replica and Sentinel, and a Cluster."""
 
 import socket
 import subprocess
@@ -18,11 +18,11 @@ from tests.conftest import until
 SERVICE = "agents"
 
 DOWN_AFTER_MS = 400
-"""Milliseconds without a reply after which the others take a server for dead."""
+"""Milliseconds without a reply after which other servers consider a server dead."""
 
 
 def free_port() -> int:
-    """A port that is free, and 10,000 above it the one of the cluster bus as well."""
+    """A free port whose port for the cluster bus, 10,000 above it, is free as well."""
     while True:
         with socket.socket() as first, socket.socket() as second:
             first.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""A file as this version writes it, as SQL text: every later version must read it.
+"""A file of this version as SQL text. Every later version must read it.
 
 python -m tests.golden    write it anew; only while the version is not released
 """
@@ -17,7 +17,7 @@ GOLDEN = Path(__file__).with_name(f"golden-{VERSION}.sql")
 
 
 def restore(path: Path) -> None:
-    """Make the file of GOLDEN."""
+    """Create the file of GOLDEN."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(GOLDEN.read_text("utf-8"))
 

@@ -1,4 +1,4 @@
-"""The ledger of the faults: a line for each, with what was tried and what came of it."""
+"""The ledger of faults: a line for each, with counts of attempts and events."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import pytest
 
 
 class Line(NamedTuple):
-    """What a fault did. `lost` and `doubled` are events, `gaps` says what the file knows of the lost ones."""
+    """The outcome of a fault. `lost` and `doubled` are numbers of events; `gaps` describes the recorded gaps."""
 
     fault: str
     tried: int
@@ -37,7 +37,7 @@ class Ledger:
 
 
 LEDGER = Ledger()
-"""Of this run."""
+"""The ledger of this test run."""
 
 
 def _cell(value: object) -> str:

@@ -1,4 +1,4 @@
-"""An ingester at work, and agents that publish: for tests with a real Redis."""
+"""An ingester in a thread, and publishing: for tests with a real Redis."""
 
 import threading
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ STREAM = "agent_events"
 
 
 def publish(server: RedisServer, entries: Iterable[Entry], ids: bool = False, stream: str = STREAM) -> None:
-    """As agents do; with the ids that the entries have, where that is asked for."""
+    """Publish entries as agents do. `ids`: with the ids of the entries."""
     with redis.Redis.from_url(server.url) as client:
         pipe = client.pipeline(transaction=False)
         for entry in entries:
@@ -25,19 +25,19 @@ def publish(server: RedisServer, entries: Iterable[Entry], ids: bool = False, st
 
 
 def command(server: RedisServer, *words: str | bytes) -> object:
-    """Any other command to Redis."""
+    """Send a command to Redis."""
     with redis.Redis.from_url(server.url) as client:
         return client.execute_command(*words)
 
 
 def counts_entries(server: RedisServer) -> bool:
-    """Redis 7 and newer know how many entries a stream ever had."""
+    """Whether the server counts all entries ever added to a stream, as Redis 7 and newer do."""
     with redis.Redis.from_url(server.url) as client:
         return int(client.info("server")["redis_version"].split(".")[0]) >= 7
 
 
 def number_stored(path: Path) -> int:
-    """How many events the file holds, as anybody may ask while it is being written."""
+    """Number of events in the file, which may be open in an ingester."""
     if not path.exists() or not query(path, "SELECT 1 FROM sqlite_master WHERE name = 'event'"):
         return 0
     count: int = query(path, "SELECT count(*) FROM event")[0][0]
@@ -45,7 +45,7 @@ def number_stored(path: Path) -> int:
 
 
 def state_of_ingest(path: Path) -> str | None:
-    """What the ingester says of itself."""
+    """State of the ingester as stored in the file."""
     if not path.exists() or not query(path, "SELECT 1 FROM sqlite_master WHERE name = 'stream'"):
         return None
     found = query(path, "SELECT state FROM stream ORDER BY since DESC LIMIT 1")  # tests may have stored by hand before
@@ -54,7 +54,7 @@ def state_of_ingest(path: Path) -> str | None:
 
 @contextmanager
 def ingesting(path: Path, url: str) -> Iterator[Ingester]:
-    """An ingester at work on a thread of its own, until the end of the block."""
+    """Run an ingester in a thread until the end of the block."""
     ingester = Ingester(path, url, STREAM)
     failures: list[BaseException] = []
 

@@ -8,22 +8,22 @@ from pathlib import Path
 from store.database.file import VERSION, statements
 
 OLDEST = Path(__file__).with_name("older.sql")
-"""A small file as version 1 wrote it."""
+"""A small file of version 1."""
 
 FORMER = Path(__file__).with_name(f"golden-{VERSION - 1}.sql")
-"""A file with a value in every column as the version before wrote it."""
+"""A file of the version before, with a value in every column."""
 
 _STAND_INS = {"event": {"facts": "'{}'", "event_id": "(SELECT v.event_id FROM new.events v WHERE v.id = o.seq)"}}
 """Values of columns that another version stores in another form."""
 
 
 def restore_version_1(path: Path) -> None:
-    """Make the file of OLDEST."""
+    """Create the file of OLDEST."""
     _restore(path, OLDEST)
 
 
 def restore_former(path: Path) -> None:
-    """Make the file of FORMER."""
+    """Create the file of FORMER."""
     _restore(path, FORMER)
 
 

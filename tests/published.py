@@ -30,7 +30,7 @@ def numbers(server: RedisServer) -> list[int]:
 
 
 def say(run: Publisher, *which: int) -> None:
-    """Publish an event with each of these numbers."""
+    """Publish an event for each of these numbers."""
     for number in which:
         run.emit("thought", {"number": number})
 

@@ -1,4 +1,4 @@
-"""A pretended agent for tests: each method publishes what a real one would, on a clock that ticks once an event."""
+"""A simulated agent for tests. Each method publishes the events of a real agent; the clock advances once per event."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ def body_of(event: object) -> bytes:
 
 
 def entry_of(body: bytes, at: StreamId | int) -> Entry:
-    """The stream entry that carries this body."""
+    """A stream entry with this body."""
     return Entry(at if isinstance(at, StreamId) else StreamId(at, 0), {b"json_payload": body})
 
 
@@ -34,7 +34,7 @@ def events_of(entries: Iterable[Entry]) -> list[Event]:
 
 
 def state_of(entries: Iterable[Entry], run_id: str = "run") -> RunState:
-    """What these entries fold to, all of them being this run's."""
+    """The fold of these entries, which all belong to one run."""
     return fold(empty(run_id), events_of(entries))
 
 
@@ -47,7 +47,7 @@ def spans_of(events: Iterable[Event]) -> dict[int, Span]:
 
 
 class Recorder:
-    """A run in the making: `Recorder().root("book").node("book", "plan").step("plan", "execute", after="FINISH")`.
+    """Builder of a run: `Recorder().root("book").node("book", "plan").step("plan", "execute", after="FINISH")`.
 
     `run_id` None: an agent of the time before runs had ids. `beside` another recorder: both publish to the same stream.
     `start`: time of the first event, in UTC without a zone.
@@ -77,12 +77,12 @@ class Recorder:
 
     @property
     def events(self) -> list[Event]:
-        """What was published so far, decoded."""
+        """The published events, decoded."""
         return events_of(self.entries)
 
     @property
     def state(self) -> RunState:
-        """What was published so far, folded."""
+        """The fold of the published events."""
         return state_of(self.entries, self.run_id or "run")
 
     def emit(self, event_type: str, payload: Mapping[str, object], **envelope: object) -> Self:
@@ -102,7 +102,7 @@ class Recorder:
         return self
 
     def nameless(self) -> Self:
-        """From here on, without a run id."""
+        """Publish further events without a run id."""
         self.run_id = None
         return self
 
@@ -162,7 +162,7 @@ class Recorder:
         return self.emit("inner_graph_built", payload)
 
     def plan(self, outer: str, *node_ids: str) -> Self:
-        """All that is said when a plan is taken up, one child waiting for the other."""
+        """The events of a plan with two children, of which the second waits for the first."""
         self.emit("plan_received", {"node_id": outer, "raw_plan": [{"id": 1, "goal": "x"}] * len(node_ids)})
         for node_id in node_ids:
             self.node(outer, node_id)
@@ -259,7 +259,7 @@ class Recorder:
         return self.emit("tool_returned", payload | _known(node_id=node_id, tool_call_id=call_id) | more)
 
     def whole(self) -> Self:
-        """A short run from beginning to end: a plan of two, a search, a failed call, every node finished."""
+        """A short complete run: a plan with two tasks, a search, a failed call; every node finishes."""
         self.run_started().root()
         self.step_started("root").llm("root", tokens=(100, 20)).plan("root", "search", "write")
         self.result("root", "plan").step_finished("root", "plan", after="PLAN_DONE")

@@ -1,4 +1,4 @@
-"""What the reference servers do with events: their schema, and the code that fills it. For databases to import."""
+"""Databases of the reference servers, for imports: their schemas, and code that fills them."""
 
 import json
 import sqlite3

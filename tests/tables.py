@@ -1,4 +1,4 @@
-"""The rows of a file in terms of what they mean: keys, which depend on who came first, become names."""
+"""The rows of a file, with ids in place of keys, which depend on the order of storing."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -64,13 +64,13 @@ _MEANING = {
 
 
 def query(path: Path, sql: str, *parameters: object) -> list[Row]:
-    """What anybody with SQLite would get."""
+    """The rows of a query, by a connection of its own."""
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute(sql, parameters).fetchall()
 
 
 def rows(path: Path, *tables: str) -> dict[str, list[Row]]:
-    """The rows of these tables, or of all."""
+    """The rows of these tables; of all tables by default."""
     found = {name: sorted(query(path, _MEANING[name]), key=repr) for name in tables or _MEANING}
     return found if tables else found | {"facts": [(facts,) for facts in facts_of(path)]}
 
@@ -83,7 +83,7 @@ def facts_of(path: Path) -> list[Facts]:
 
 
 def states(path: Path) -> dict[str, RunState]:
-    """All runs of a file, as saved."""
+    """The stored state of all runs."""
     with closing(sqlite3.connect(path)) as connection:
         found = {}
         for (run_id,) in connection.execute("SELECT run_id FROM run").fetchall():
@@ -106,7 +106,7 @@ async def load(reader: Reader, run_id: str) -> RunState:
 
 
 async def state_of(moment: Moment) -> RunState:
-    """All of a run at the position of a moment."""
+    """The complete state of a run at the position of a moment."""
     nodes = await moment.nodes(range(moment.horizon))
     edges = await moment.queries.all_edges(moment.run.events)
     return RunState(moment.run, {node.node_id: node for node in nodes.values()}, edges)
@@ -119,7 +119,7 @@ def store(
     stream: str = "agent_events",
     pricing: Pricing | None = None,
 ) -> Counts:
-    """Write these entries as ingest would that reads so many at a time."""
+    """Store these entries as an ingester does, in batches of `size`."""
     counts = Counts()
     with Writer(path, pricing=pricing) as writer:
         key = writer.stream(stream)
@@ -150,12 +150,12 @@ def store_in_parts(path: Path, entries: Sequence[Entry], random: Random) -> Iter
 
 
 def check_reasons(path: Path) -> None:
-    """Only what is no event may be rejected: a fault of ours that keeps an event from being stored fails the test."""
+    """Check that only malformed entries were rejected. An event that a defect of treetop rejects fails the test."""
     assert query(path, "SELECT reason FROM rejected WHERE reason LIKE 'cannot be stored%'") == []
 
 
 def events_of(path: Path, run_id: str) -> list[Event]:
-    """The events that the file has of a run, decoded from what was published, with their stored prices."""
+    """The stored events of a run, decoded from their bodies, with their stored prices."""
     published = query(
         path,
         "SELECT b.data, e.ms, e.number, e.price, e.priced_as"

@@ -1,4 +1,4 @@
-"""What may load what, as it really happens: static contracts do not see what an import brings along."""
+"""Modules that an import loads, measured in fresh interpreters: static contracts do not cover indirect imports."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from tests.recorder import Recorder
 
 
 def loaded_by(module: str) -> set[str]:
-    """The packages and our own modules that a fresh interpreter has after this import."""
+    """Packages and modules of treetop that a fresh interpreter has loaded after this import."""
     code = f"import sys, {module}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
@@ -116,7 +116,7 @@ def test_a_redis_server_can_be_found_without_importing_its_package() -> None:
 
 
 def modules(package: str) -> str:
-    """All modules of a package of ours, to be imported."""
+    """All modules of a package."""
     folder = Path(tui.__file__ or "").parent / package
     return ", ".join(f"tui.{package}.{path.stem}" for path in sorted(folder.glob("*.py")) if path.stem != "__init__")
 

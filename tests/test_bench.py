@@ -1,4 +1,4 @@
-"""What the benchmarks stand on: files with big runs, and a terminal that is only pretended. Nothing here is timed."""
+"""Parts of the benchmarks: files with large runs, and the simulated terminal. Nothing is timed here."""
 
 import json
 import sqlite3
@@ -22,7 +22,7 @@ from tests.tables import query
 
 
 def counts(path: Path, question: str) -> list[tuple[object, ...]]:
-    """What a view of the file says."""
+    """Counts of a view of the file."""
     with closing(sqlite3.connect(path)) as connection:
         return list(connection.execute(question))
 
@@ -84,7 +84,7 @@ def entries(published: Iterable[bytes]) -> Iterable[Entry]:
 
 
 class TestGrid:
-    """The screen in memory shows what a terminal would."""
+    """The screen in memory equals that of a terminal."""
 
     @pytest.fixture
     def grid(self) -> Grid:

@@ -16,12 +16,12 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.conftest import PATIENCE, until
+from tests.conftest import WAIT_TIMEOUT_S, until
 from tests.recorder import Recorder
 from tests.tables import store
 
 RESTORED = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?1003l")
-"""What a terminal must be told before the shell gets it back: main screen, cursor on, mouse off."""
+"""Sequences that restore a terminal for the shell: main screen, cursor on, mouse off."""
 
 
 class Terminal:
@@ -56,14 +56,14 @@ class Terminal:
         os.close(self._fd)
 
     def read(self, seconds: float = 0.05) -> None:
-        """Take what the program wrote."""
+        """Read the output of the program."""
         with contextlib.suppress(OSError):  # it closed its side
             while select.select([self._fd], [], [], seconds)[0]:
                 self.output += os.read(self._fd, 65536)
 
     def sees(self, text: str) -> None:
-        """Wait until the program wrote this."""
-        deadline = time.monotonic() + 3 * PATIENCE
+        """Wait until a text is in the output of the program."""
+        deadline = time.monotonic() + 3 * WAIT_TIMEOUT_S
         while text.encode() not in self.output:
             ended = self.code is None and os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
             failed = ended or time.monotonic() > deadline
@@ -74,8 +74,8 @@ class Terminal:
         os.write(self._fd, keys.encode())
 
     def ends(self) -> int:
-        """Wait for the end of the program; gives its exit code."""
-        deadline = time.monotonic() + PATIENCE
+        """Wait for the end of the program. Returns its exit code."""
+        deadline = time.monotonic() + WAIT_TIMEOUT_S
         while self.code is None:
             assert time.monotonic() < deadline, "it did not end"
             self.read()
@@ -86,7 +86,7 @@ class Terminal:
         return self.code
 
     def litter(self) -> list[str]:
-        """What is left of it: files in its folder for temporary files, processes that were told of that folder."""
+        """Remaining files in its folder for temporary files, and processes with this folder in their command line."""
         left = [str(path) for path in self.folder.iterdir()]
         for process in Path("/proc").iterdir():
             with contextlib.suppress(OSError, ValueError):
@@ -162,7 +162,7 @@ def browser(tmp_path: Path) -> Iterator[Terminal]:
 
 
 def click(column: int, line: int) -> str:
-    """What a terminal sends for a click, as SGR mouse reports; column and line count from 1."""
+    """SGR mouse reports of a click. Column and line count from 1."""
     return f"\x1b[<0;{column};{line}M\x1b[<0;{column};{line}m"
 
 

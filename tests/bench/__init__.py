@@ -1,1 +1,1 @@
-"""Measurements. Each module prints a table, or JSON with --json; they quote ratios, since machines differ."""
+"""Benchmarks. Each module prints a table, or JSON with --json. Compare ratios of one run, because machines differ."""

@@ -1,7 +1,7 @@
-"""An agent that says what real ones say, but quickly: shapes of trees, and the events of working through one.
+"""A fast source of the events of real agents: shapes of trees, and the events of a run through such a tree.
 
-All nodes are planned first, level by level; then the leaves are worked on in the order of the tree. Nodes have numbers, the
-root 0, in the order in which they are created; everything else about a node follows from its number.
+All nodes are planned first, level by level. Then the leaves are executed in the order of the tree. Nodes are numbered in
+the order of their creation, from 0 for the root. All other values of a node follow from its number.
 """
 
 from collections import deque
@@ -10,7 +10,7 @@ from random import Random
 from time import gmtime, strftime
 
 START_MS = 1_745_800_000_000
-"""When the first run began, in milliseconds since 1970."""
+"""Start of the first run, in milliseconds since 1970."""
 
 SUBJECTS = ("the harbour", "a lighthouse", "old maps", "the tides", "winter light", "salt marshes", "ferries", "the pier")
 DEEDS = ("Describe", "Compare sources on", "Check the dates of", "Summarise", "Find out who wrote about", "Put a price on")
@@ -21,7 +21,7 @@ Shape = Sequence[Sequence[int]]
 
 
 def bushy(nodes: int, seed: int) -> Shape:
-    """Three to eight parts in each plan, level by level, until there are so many nodes."""
+    """A tree with this many nodes, built level by level: three to eight tasks in each plan."""
     luck, children, waiting = Random(seed), [list[int]() for _ in range(nodes)], deque([0])
     born = 1
     while born < nodes:
@@ -33,38 +33,38 @@ def bushy(nodes: int, seed: int) -> Shape:
 
 
 def chain(nodes: int) -> Shape:
-    """Each inside the one before."""
+    """A chain: each node contains the next one."""
     return [[number + 1] for number in range(nodes - 1)] + [[]]
 
 
 def flat(nodes: int) -> Shape:
-    """All inside the first."""
+    """A root that contains all other nodes."""
     return [list(range(1, nodes)), *([] for _ in range(nodes - 1))]
 
 
 def run_id(seed: int) -> str:
-    """Of the run with this seed."""
+    """Id of the run with this seed."""
     return f"{seed * 2654435761 & 0xFFFFFFFF:08x}-{seed & 0xFFFF:04x}-4000-9000-{seed:012x}"
 
 
 def event_id(seed: int, number: int) -> str:
-    """Of an event of that run."""
+    """Id of an event of the run with this seed."""
     return f"{number * 2654435761 & 0xFFFFFFFF:08x}-{seed & 0xFFFF:04x}-4000-a000-{number:012x}"
 
 
 def node_id(seed: int, number: int) -> str:
-    """Of a node of that run."""
+    """Id of a node of the run with this seed."""
     return f"{number * 2654435761 & 0xFFFFFFFF:08x}-{seed & 0xFFFF:04x}-4000-8000-{number:012x}"
 
 
 def goal(number: int) -> str:
-    """What the node is for; begins with `T` and six digits."""
+    """Goal of a node; begins with `T` and six digits."""
     deed, subject, reason = (number * 7 + 3) % len(DEEDS), (number * 5 + 1) % len(SUBJECTS), number * 11 % len(REASONS)
     return f"T{number:06d} {DEEDS[deed]} {SUBJECTS[subject]} {REASONS[reason]}"
 
 
 class Agent:
-    """Works through a tree of tasks. Every event is a body as published; its clock ticks four milliseconds an event."""
+    """Produces the bodies of a run through a tree of tasks. Its clock advances by four milliseconds per event."""
 
     def __init__(self, shape: Shape, seed: int = 1, after_ms: int = 0) -> None:
         self.run_id = run_id(seed)
@@ -74,21 +74,21 @@ class Agent:
         self._said = 0
         self._steps = 0
         self._second = (0, "")
-        """Of the clock, and as a text."""
+        """The second of the clock, and its text."""
 
     def unfinished(self) -> Iterator[bytes]:
-        """One leaf in fifty, the last ones, is not worked on yet; at the first of them the agent is at work."""
+        """The run without its end: the last fiftieth of the leaves is not executed yet, the first of them is begun."""
         yield from self._begun()
         yield from self._worked(left=max(self._leaves() // 50, 1))
 
     def finished(self) -> Iterator[bytes]:
-        """All of it, and the end of the run."""
+        """The complete run."""
         yield from self._begun()
         yield from self._worked(left=0)
         yield self.say("run_finished", f'"total_steps":{self._steps},"total_nodes":{len(self._shape)}')
 
     def say(self, event_type: str, payload: str) -> bytes:
-        """An event, with what stands between the braces of its payload."""
+        """The body of an event, given the members of its payload as JSON text."""
         self._said += 1
         self._now += 4
         seconds, ms = divmod(self._now, 1000)
@@ -119,7 +119,7 @@ class Agent:
                 waiting.extend((child, depth + 1) for child in self._shape[number])
 
     def _planned(self, number: int, depth: int) -> Iterator[bytes]:
-        """Ask for a plan of a node, take it up, and begin with its first part."""
+        """Events that plan a node and start its first task."""
         children, owner = self._shape[number], self._id(number)
         yield from self._step_begun(number)
         yield from self._asked(number, "Planner", failed=False)
@@ -158,7 +158,7 @@ class Agent:
     # Working
 
     def _worked(self, left: int) -> Iterator[bytes]:
-        """Work on the leaves but for the last ones, and put together whatever has all its parts."""
+        """Events that execute the leaves, except the last ones, and aggregate each node whose tasks are finished."""
         todo = self._leaves() - left
         open_parts = [len(children) for children in self._shape]
         outer = [0] * len(self._shape)
@@ -180,7 +180,7 @@ class Agent:
                 yield from self._aggregated(number)
 
     def _in_order(self) -> Iterator[int]:
-        """The leaves, from top to bottom, and at last nothing."""
+        """The leaves in the order of the tree."""
         waiting = [0]
         while waiting:
             number = waiting.pop()
@@ -232,7 +232,7 @@ class Agent:
         )
 
     def _asked(self, number: int, who: str, failed: bool) -> Iterator[bytes]:
-        """A call to a model and its answer; where it failed, once more."""
+        """A call of a model and its answer; a failed call is repeated once."""
         for went_wrong in (True, False) if failed else (False,):
             call = f"c{self._said}"
             yield self._call(number, who, call)

@@ -1,4 +1,4 @@
-"""An App without anything: what Textual alone takes to start.
+"""An empty App: the time that Textual alone takes to start.
 
 python -m tests.bench.bare
 """

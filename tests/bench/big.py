@@ -1,9 +1,9 @@
-"""Files that hold big runs: made by the real Writer from events that templates write, and kept to be used again.
+"""Files with large runs, stored by the real Writer from generated events, and cached.
 
     python -m tests.bench.big --folder F [--shape tree|deep|wide|small|medium] [--nodes N]
 
-A tree has about ten events a node, plans of three to eight parts, and a run that has not ended: a few leaves are yet to be
-worked on. `deep` is a chain, `wide` one node with all others in it, `small` and `medium` are many runs in one file.
+A `tree` has about ten events per node and plans of three to eight tasks, and has not ended: some leaves are not executed
+yet. `deep` is a chain, `wide` is one node that contains all others, `small` and `medium` are many runs in one file.
 """
 
 import argparse
@@ -22,13 +22,13 @@ from store.model.entry import Entry, StreamId
 from tests.bench.agent import Agent, bushy, chain, flat
 
 BATCH = 5_000
-"""Events in one transaction."""
+"""Number of events in a transaction."""
 
 SHAPES = {"tree": 100_000, "deep": 1_000, "wide": 50_000, "small": 1_000, "medium": 100}
-"""The kinds of files that can be made, with the default number of nodes or runs."""
+"""Shapes of files, with the default number of nodes or runs."""
 
 PAUSE_MS = 3_600_000
-"""Between the runs of a file with many."""
+"""Milliseconds between two runs of a file."""
 
 
 def bodies(shape: str, size: int) -> Iterator[bytes]:
@@ -56,7 +56,7 @@ def entries(published: Iterable[bytes]) -> Iterator[Entry]:
 
 
 def make(path: Path, published: Iterable[bytes]) -> int:
-    """Store these events in a new file; gives how many they are. All of them must be good."""
+    """Store events in a new file. Returns their number. None may be rejected."""
     source, stored = entries(published), 0
     with Writer(path) as writer:
         while batch := list(islice(source, BATCH)):
@@ -68,7 +68,7 @@ def make(path: Path, published: Iterable[bytes]) -> int:
 
 
 def cached(folder: Path, shape: str, size: int | None = None) -> Path:
-    """The file with this in it, made where the folder has none yet for the tables that the store writes now."""
+    """The cached file of this shape and size; created if the folder has none of the current schema."""
     size = size or SHAPES[shape]
     path = folder / f"{shape}-{size}-{_version()}.db"
     if path.exists():
@@ -86,13 +86,13 @@ def cached(folder: Path, shape: str, size: int | None = None) -> Path:
 
 
 def _version() -> str:
-    """Changes with the tables, and with what is put into them."""
+    """A checksum of the schema and of the generated events."""
     sources = [Path(store.__path__[0]) / "database" / "schema.sql", Path(__file__), Path(__file__).with_name("agent.py")]
     return blake2b(b"".join(source.read_bytes() for source in sources), digest_size=4).hexdigest()
 
 
 def main() -> None:
-    """Make one file and say how long that took."""
+    """Create one file, and print the time that it took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="where the files are kept")
     parser.add_argument("--shape", choices=SHAPES, default="tree")

@@ -1,4 +1,4 @@
-"""Where the cursor of a list stands, told by what is behind its row, and how long a key takes to move it."""
+"""The position of a list's cursor, found by the background of its row, and the time that a key takes to move it."""
 
 import asyncio
 from collections.abc import Callable, Hashable
@@ -8,11 +8,11 @@ from time import perf_counter
 from tests.bench.surface import Late, Surface
 
 COLUMN = 30
-"""Of the terminal; within the tree, wherever the tree is, and within the text of its first rows."""
+"""Column of the terminal that is within the tree, and within the text of its first rows."""
 
 
 class Cursor:
-    """Goes down a row and up again. `find` it on a screen that is at rest; afterwards the screen may do what it likes."""
+    """Moves a cursor down by a row and up again. `find` needs a screen at rest; later the screen may change."""
 
     def __init__(self, surface: Surface, row: int, mark: Hashable, down: str, up: str) -> None:
         self._surface = surface
@@ -23,7 +23,7 @@ class Cursor:
 
     @classmethod
     async def find(cls, surface: Surface, down: str = "j", up: str = "k") -> "Cursor":
-        """The cursor that goes down with one key and up with another. Raises Late."""
+        """The cursor that these keys move down and up. Raises Late."""
         before = surface.shades(COLUMN)
         for _ in range(3):  # the first key may only bring the cursor to light
             await surface.settle(down)
@@ -38,11 +38,11 @@ class Cursor:
 
     @property
     def line(self) -> str:
-        """What stands in its row."""
+        """Text of the row of the cursor."""
         return self._surface.lines[self._row + self._place]
 
     async def move(self) -> float:
-        """Milliseconds from the key that moves it to the paint in which it did."""
+        """Milliseconds from the key to the paint in which the cursor has moved."""
         surface, key = self._surface, self._keys[self._place]
         self._place = 1 - self._place
         to, of = self._row + self._place, self._row + 1 - self._place
@@ -54,7 +54,7 @@ class Cursor:
         return await surface.act(key, moved)
 
     async def moves(self, seconds: float, least: int = 10) -> list[float]:
-        """Move it for so long, at moments that have nothing to do with what else happens."""
+        """Move the cursor at random moments for a number of seconds. Returns the milliseconds of each move."""
         luck, found, begun = Random(4), list[float](), perf_counter()
         while perf_counter() - begun < seconds or len(found) < least:
             await asyncio.sleep(luck.uniform(0.04, 0.12))
@@ -63,6 +63,6 @@ class Cursor:
 
 
 def differs(surface: Surface) -> Callable[[], bool]:
-    """Does the screen show something else than now? Of a tree, only its rows count."""
+    """Whether the screen differs from the present one. Of a tree, only the rows are compared."""
     before = surface.tree_rows() or surface.lines
     return lambda: (surface.tree_rows() or surface.lines) != before

@@ -6,33 +6,33 @@ from msgspec import Struct
 
 
 class Figure(Struct, frozen=True):
-    """One figure. `size` is that of the run: its nodes, unless `what` says something else."""
+    """One figure. `size`: number of nodes of the run, unless `what` names another quantity."""
 
     what: str
     of: str
-    """`treetop`, or the stock widget beside it."""
+    """`treetop`, or the stock widget that it is compared with."""
     where: str
     """The terminal, or `headless`."""
     size: int
     value: float | None
-    """None where it could not be measured; `note` says why."""
+    """None if it could not be measured; `note` has the reason."""
     unit: str
     note: str = ""
 
 
 def percentile(values: Sequence[float], part: float) -> float:
-    """The value below which this part of them lies; 0.5 is the median."""
+    """The value below which this part of the values lies; 0.5 is the median."""
     ordered = sorted(values)
     return ordered[min(int(len(ordered) * part), len(ordered) - 1)]
 
 
 def median(values: Sequence[float]) -> float:
-    """The one in the middle."""
+    """The median."""
     return percentile(values, 0.5)
 
 
 class Figures:
-    """What was measured so far. `heard` is told of each figure as it comes."""
+    """The measured figures. `heard` is called with each new one."""
 
     def __init__(self) -> None:
         self.all: list[Figure] = []
@@ -48,7 +48,7 @@ class Figures:
         where: str = "200x50",
         note: str = "",
     ) -> None:
-        """Note one figure."""
+        """Add a figure."""
         self.all.append(Figure(what, of, where, size, value, unit, note))
 
     def spread(
@@ -61,7 +61,7 @@ class Figures:
         where: str = "200x50",
         tail: bool = False,
     ) -> None:
-        """Note the median of these milliseconds, and their p99 where the tail matters."""
+        """Add the median of these milliseconds, and their p99 if `tail`."""
         note = f"of {len(values)}" if values else "nothing was painted"
         for part in (0.5, 0.99) if tail else (0.5,):
             value = percentile(values, part) if values else None
@@ -69,7 +69,7 @@ class Figures:
 
 
 def table(figures: Iterable[Figure]) -> str:
-    """The figures as people read them, with a column for each size."""
+    """The figures as a text table with a column for each size."""
     rows: dict[tuple[str, str, str, str], dict[int, Figure]] = {}
     for figure in figures:
         rows.setdefault((figure.what, figure.of, figure.where, figure.unit), {})[figure.size] = figure

@@ -1,4 +1,4 @@
-"""The screen that a terminal would show: characters and backgrounds, from what a program writes to it."""
+"""The screen of a terminal: characters and backgrounds, from the output of a program."""
 
 import re
 from codecs import getincrementaldecoder
@@ -17,7 +17,7 @@ TOKEN = re.compile(
 
 
 class Shade(NamedTuple):
-    """What is behind a character."""
+    """Background of a character."""
 
     background: str = ""
     reverse: bool = False
@@ -27,13 +27,13 @@ PLAIN = Shade()
 
 
 class Grid:
-    """Knows what Textual uses: positions, colours, text. Everything else is passed over."""
+    """Interprets the sequences that Textual uses: positions, colours, text. Others are ignored."""
 
     def __init__(self, width: int, height: int) -> None:
         self.width = width
         self.height = height
         self.frames = 0
-        """How many synchronised updates were finished."""
+        """Number of completed synchronised updates."""
         self._characters = [[" "] * width for _ in range(height)]
         self._shades = [[PLAIN] * width for _ in range(height)]
         self._decode = getincrementaldecoder("utf-8")("replace").decode
@@ -47,11 +47,11 @@ class Grid:
         return ["".join(line) for line in self._characters]
 
     def shades(self, x: int) -> list[Shade]:
-        """What is behind one column, from top to bottom."""
+        """Backgrounds of one column, from top to bottom."""
         return [line[x] for line in self._shades]
 
     def feed(self, data: bytes) -> None:
-        """Take what was written; an unfinished sequence at its end waits for the rest."""
+        """Process output. An incomplete sequence at its end is kept until the rest arrives."""
         text, end = self._rest + self._decode(data), 0
         for token in TOKEN.finditer(text):
             if token.start() != end:
@@ -93,7 +93,7 @@ class Grid:
 
 @lru_cache(maxsize=4096)
 def _style(values: str) -> tuple[str | None, bool | None]:
-    """What a sequence does to the background and to reversal; None where it leaves them."""
+    """The background and reversal that a sequence sets; None if it does not change them."""
     background: str | None = None
     reverse: bool | None = None
     numbers = iter(values.split(";"))

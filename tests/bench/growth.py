@@ -1,20 +1,21 @@
-"""What a file costs to use when it holds ten thousand events, and when it holds a million or more.
+"""Costs of a file with ten thousand events, and with a million or more.
 
     python -m tests.bench.growth [--json] [--events 10000 1000000 10000000] [--folder DIR] [--only show list]
 
-For each size, in one run: events a second that go in while it grows to that size, the processor's time for one, and the
-most memory it took; then, on the file as it is, what a screen asks for: opening it and listing its runs, the shape of a
-run, the first and the last page of its timeline and of its root's, one payload, and what the run was at a random position;
-what `treetop doctor` takes; and how many unreadable entries a second are imported, of as many as the file has events.
-In milliseconds, the middle one of several tries, each of another run; `worst_page_ms` is the slowest page of them all.
-Last, in files of their own, what it costs to correct which run an event belongs to, and to have many roots.
+For each size, in one run:
 
-Then, of files of their own: what `treetop show` and `runs` take, and what the list of 50,000 runs reads at a look.
+- growth to this size: events per second, processor time per event, peak memory
+- queries of screens, in milliseconds, as the median of several runs of the file: opening the file and listing its runs, the
+  shape of a run, the first and the last page of its timeline and of that of its root, one payload, the run at a random
+  position; `worst_page_ms` is the slowest page of all
+- `treetop doctor`, and unreadable entries imported per second, as many as the file has events
+- in other files: correcting the run of an event, and a run with many roots
 
-Then what does not depend on the size: what an idle and a live stream cost in transfer, and what an agent pays to publish a
-call to a model, next to OpenTelemetry where that is installed.
+Then, in other files, the time and memory of `treetop show` and `runs`, and the rows that a refresh of a list of 50,000 runs
+reads. Last, independent of the size, the bytes that an idle and a live stream transfer, and the processor time of an agent
+for publishing a call of a model, compared with OpenTelemetry if it is installed.
 
-Every 1,000 events are a transaction, as when an ingester is behind. Ten million take 13 GB of disk, and some ten minutes.
+Every 1,000 events are a transaction, as when an ingester is behind. Ten million take 13 GB of disk, and about ten minutes.
 """
 
 import argparse
@@ -58,27 +59,27 @@ from tui.demo import Scenario, simulate
 from tui.models.run_order import RunOrder
 
 NODES = 600
-"""Of each run: about 9,800 events."""
+"""Nodes of each run, which has about 9,800 events."""
 
 RUNS = 50_000
-"""In the file whose list of runs is measured."""
+"""Number of runs in the file whose list is measured."""
 
 Figures = dict[str, float]
-"""By name."""
+"""Figures by name."""
 
 PAGE = 100
 BATCH = 1_000
 REFUSED = 50_000
-"""Unreadable entries imported at most."""
+"""Largest number of unreadable entries to import."""
 
 LONG, ROOTS = 100_000, 8_000
-"""Events and roots of the runs in which attribution is measured, at most."""
+"""Largest number of events, and of roots, of the runs in which attribution is measured."""
 
 TRIES = 15
 
 
 def entries() -> Iterator[Entry]:
-    """Simulated runs, one after the other, without end."""
+    """Entries of an endless series of simulated runs."""
     number = count(1)
     for seed in count():
         for event in simulate(Scenario(seed=seed, nodes=NODES, depth=5, text_bytes=300)):
@@ -86,7 +87,7 @@ def entries() -> Iterator[Entry]:
 
 
 def printed(path: Path, *words: str) -> Figures:
-    """Milliseconds and MB of memory of `treetop` with these words, its output thrown away."""
+    """Milliseconds and peak memory in MB of `treetop` with these arguments. Its output is discarded."""
     command = [sys.executable, "-m", "tui.cli", *words, "--db", str(path)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         begun = time.perf_counter()
@@ -113,7 +114,7 @@ def show(folder: Path) -> Figures:
 
 
 def list_of_runs(folder: Path) -> Figures:
-    """What the list of 50,000 runs reads at a look: the first page, without a change, and when one run changed."""
+    """A refresh of the list of 50,000 runs: its first page, without a change, and after a change of one run."""
     path = folder / "runs.db"
     with suppress(FileNotFoundError):
         path.unlink()
@@ -153,7 +154,7 @@ def list_of_runs(folder: Path) -> Figures:
 
 
 async def use(path: Path) -> Figures:
-    """Milliseconds for what a screen asks of the file, each time of another run."""
+    """Milliseconds for the queries of screens, each for another run."""
     figures: dict[str, list[float]] = {}
     luck = Random(1)
 
@@ -188,7 +189,7 @@ async def use(path: Path) -> Figures:
 
 
 def refuse(folder: Path, entries: int) -> Figures:
-    """Import so many unreadable entries, which came from no stream, into a file of their own."""
+    """Import unreadable entries without a stream into another file."""
     begun = time.perf_counter()
     with Writer(folder / "refused.db") as writer:
         for at in range(0, entries, BATCH):
@@ -197,14 +198,14 @@ def refuse(folder: Path, entries: int) -> Figures:
 
 
 def examine(path: Path) -> Figures:
-    """Milliseconds that `treetop doctor` spends on the file."""
+    """Milliseconds of `treetop doctor` for the file."""
     begun = time.perf_counter()
     list(check_file(path, deep=False))
     return {"doctor_ms": (time.perf_counter() - begun) * 1000}
 
 
 def attribute(folder: Path, events: int) -> Figures:
-    """What it costs, in one run of so many events (at most `LONG`), to correct its attribution, and to have many roots.
+    """Costs of correcting the attribution of a run with `events` events (at most `LONG`), and of many roots.
 
     `reassign_ms`: an event moves to another run, whose id is published 100 events later. `rename_ms`: the id of the run
     itself is published at its end. `roots_mb`: checkpoints of a run with as many roots, at most `ROOTS`.
@@ -244,7 +245,7 @@ def _published(events: Iterable[tuple[str | None, tuple[str, object]]], first: i
 
 
 def grow(path: Path, source: Iterator[Entry], events: int) -> Figures:
-    """Store so many events more; what one took of the processor, and how many a second that was. Made outside of that."""
+    """Store further events. Returns processor time per event and events per second, without the simulation."""
     wall = cpu = 0.0
     left = events
     with Writer(path) as writer:
@@ -258,7 +259,7 @@ def grow(path: Path, source: Iterator[Entry], events: int) -> Figures:
 
 
 def measure(sizes: list[int], path: Path) -> list[Figures]:
-    """The figures at each size, the file growing from one to the next."""
+    """The figures at each size of a growing file."""
     source, held, rows = entries(), 0, []
     for size in sizes:
         row: Figures = {"events": size} | grow(path, source, size - held)
@@ -273,14 +274,14 @@ def measure(sizes: list[int], path: Path) -> list[Figures]:
 
 
 IDLE = 5.0
-"""Seconds for which an idle stream is watched."""
+"""Seconds for which an idle stream is measured."""
 
 LIVE, LIVE_BYTES = 30, 100_000
-"""Events that are published one at a time to a live ingester, and the size of each."""
+"""Number of events that are published one at a time to a live ingester, and their size in bytes."""
 
 
 def traffic(folder: Path) -> Figures:
-    """What `treetop ingest` takes from Redis: bytes a second of an idle stream, and bytes for each byte of a live event.
+    """Bytes that `treetop ingest` reads from Redis: per second of an idle stream, and per byte of live events.
 
     The newest entry of the idle stream has 2 MB.
     """
@@ -312,14 +313,14 @@ def traffic(folder: Path) -> Figures:
 
 CALLS = 300
 PACES = (0.0, 0.001, 0.02)
-"""Seconds between two calls: how cold the processor's caches are decides what each costs."""
+"""Seconds between two calls. Longer pauses leave colder processor caches."""
 
 PROMPT, ANSWER = "Why is the sky blue? " * 20, "Because. " * 60
 
 
 def publishing(_: Path) -> Figures:
-    """Microseconds of the processor that an agent spends on one call to a model: with our publisher, which sends it to
-    Redis, and with the batch processor of OpenTelemetry, where that is installed, whose exporter does nothing."""
+    """Processor time of an agent per call of a model, in microseconds: with `Publisher`, which sends it to Redis, and with
+    the batch processor of OpenTelemetry, if installed, with an exporter that does nothing."""
     with RedisServer() as server, Publisher(server.url, buffer=100_000) as run:
         root = run.node_created("Explain")
 
@@ -349,7 +350,7 @@ def publishing(_: Path) -> Figures:
 
 
 def cost(call: Callable[[], None], pace: float, flush: Callable[[], object]) -> float:
-    """Microseconds of this process for one call, the best of five rounds."""
+    """Processor time of this process per call, in microseconds: the best of five rounds."""
     best = float("inf")
     for _ in range(5):
         begun = time.process_time()
@@ -363,11 +364,11 @@ def cost(call: Callable[[], None], pace: float, flush: Callable[[], object]) -> 
 
 
 OTHERS = {"show": show, "list": list_of_runs, "traffic": traffic, "publishing": publishing}
-"""Figures of files of their own, by the name that `--only` takes."""
+"""Figures of other files, by their names for `--only`."""
 
 
 def table(rows: list[Figures]) -> str:
-    """The figures as people read them, a column for each size."""
+    """The figures as a text table with a column for each size."""
     names = list(rows[0])
     return "\n".join(f"{name:<20}" + "".join(f"{row[name]:>14,.1f}" for row in rows) for name in names)
 

@@ -1,4 +1,4 @@
-"""treetop without a terminal, as tests see it: its paints are counted where Textual hands them to the driver."""
+"""treetop without a terminal, as in tests. Paints are counted where Textual passes them to the driver."""
 
 import asyncio
 from collections.abc import AsyncIterator, Hashable, Sequence
@@ -17,7 +17,7 @@ from tui.app import Treetop
 
 
 class Headless(Surface):
-    """Records what the compositor gives to a driver without a terminal."""
+    """Records the output of the compositor for a driver without a terminal."""
 
     def __init__(self, pilot: Pilot[Any]) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class Headless(Surface):
 
 
 class Watched(Treetop):
-    """Tells a surface of every paint."""
+    """Reports every paint to a surface."""
 
     surface: Surface | None = None
 

@@ -1,11 +1,11 @@
-"""What it costs to walk back through a run, at ten thousand, a hundred thousand and a million events.
+"""Costs of time travel in runs of ten thousand, a hundred thousand and a million events.
 
     python -m tests.bench.history [--json] [--folder F] [--nodes 1000 10000 100000]
 
-In one run, on files as ingest makes them (about ten events a node), through the screen's own path: entering time travel
-(the axis of the playbar included); seeking to random positions, with the shape of the tree and 50 nodes in the middle of
-it; the spans of these nodes; stepping one event forth and back; playing 1,000 events a second, a frame at a time; what the
-past adds to the file and to the memory of the process. Times are noisy, their ratios are what to trust.
+Measured on files with about ten events per node, with the code of the screens: the start of time travel, with the axis of
+the playbar; seeks to random positions, with the shape of the tree and 50 nodes in its middle; the spans of these nodes;
+steps of one event in both directions; frames of playing 1,000 events per second; bytes of the file and of memory for the
+past. Times are noisy; compare their ratios.
 """
 
 import argparse
@@ -38,7 +38,7 @@ VISIBLE = 50
 
 
 class Walk:
-    """A run and the shape of its tree, at one position after the other."""
+    """A run and the shape of its tree at changing positions."""
 
     def __init__(self, moment: Moment, parents: list[int]) -> None:
         self.moment = moment
@@ -46,7 +46,7 @@ class Walk:
         self.outline.load(parents)
 
     async def go(self, position: int | None) -> None:
-        """What the screen does for a position."""
+        """Go to a position as the screen does."""
         moment, outline = self.moment, self.outline
         moment.seek(position)
         changes = await moment.refresh()
@@ -65,19 +65,19 @@ class Walk:
         return [row.node for row in self.outline.rows(middle, middle + VISIBLE)]
 
     async def spans(self) -> None:
-        """What a chart of the same nodes reads besides."""
+        """Read the spans of the same nodes."""
         await self.moment.spans(self.visible)
 
 
 async def timed(work: Callable[[], Awaitable[None]]) -> float:
-    """Milliseconds that it took."""
+    """Milliseconds of a coroutine."""
     begun = time.perf_counter()
     await work()
     return (time.perf_counter() - begun) * 1000
 
 
 def memory() -> float:
-    """The most that the process ever took, in MB."""
+    """Peak memory of this process, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -124,7 +124,7 @@ async def measure(path: Path) -> dict[str, float]:
 
 
 def share(path: Path) -> float:
-    """Which part of the file only time travel needs."""
+    """Share of the file that only time travel needs."""
     with closing(sqlite3.connect(path)) as connection:
         sizes = dict(connection.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name"))
     past = sum(size for name, size in sizes.items() if name in ("checkpoint", "version", "move"))

@@ -1,4 +1,4 @@
-"""What treetop uses where nothing happens: to start, to stand there, and after it was used for long."""
+"""Time to start, costs of an idle screen, and memory after long use."""
 
 import asyncio
 from pathlib import Path
@@ -9,11 +9,11 @@ from tests.bench.surface import Surface
 from tests.bench.terminal import Terminal
 
 BROWSED = (1, 10, 50, 100)
-"""After how many runs the memory is looked at."""
+"""Numbers of opened runs after which the memory is measured."""
 
 
 async def measure_start(big: Path, many: Path, size: int, figures: Figures, times: int) -> None:
-    """From the start of the process to the list of runs, next to an App without anything; they take turns.
+    """Time from the start of the process to the list of runs, and that of an empty App, in alternation.
 
     One file has a big run, the other has many runs.
     """
@@ -37,7 +37,7 @@ async def measure_start(big: Path, many: Path, size: int, figures: Figures, time
 
 
 async def painted(terminal: Terminal) -> float:
-    """Milliseconds from the start until the last cell has a colour."""
+    """Milliseconds from the start until the last cell is coloured."""
 
     def filled() -> bool:
         return terminal.grid.shades(terminal.grid.width - 1)[-1].background != ""
@@ -46,7 +46,7 @@ async def painted(terminal: Terminal) -> float:
 
 
 async def measure_quiet(path: Path, size: int, figures: Figures, seconds: float, kind: str) -> None:
-    """Bytes and processor time of screens on which nothing happens."""
+    """Bytes and processor time of idle screens."""
     async with treetop(path) as terminal:
         await terminal.until(terminal.shows_runs)
         await quiet(terminal, size, figures, seconds, f"quiet, list, {kind} run")
@@ -55,7 +55,7 @@ async def measure_quiet(path: Path, size: int, figures: Figures, seconds: float,
 
 
 async def quiet(terminal: Terminal, size: int, figures: Figures, seconds: float, name: str) -> None:
-    """Watch an idle screen for so long."""
+    """Measure an idle screen for a number of seconds."""
     await asyncio.sleep(2.0)
     terminal.process.mark()
     written = terminal.written
@@ -65,7 +65,7 @@ async def quiet(terminal: Terminal, size: int, figures: Figures, seconds: float,
 
 
 async def measure_browsing(path: Path, runs: int, figures: Figures) -> None:
-    """Memory while one run after the other is opened and left."""
+    """Memory while runs are opened and closed."""
     async with treetop(path, size=WIDE) as terminal:
         await terminal.until(terminal.shows_runs)
         await terminal.rest()

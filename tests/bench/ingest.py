@@ -1,19 +1,19 @@
-"""How fast events get from Redis into the file, and what that is to be compared with.
+"""Speed of ingest from Redis into the file, and of other programs that do parts of it.
 
     python -m tests.bench.ingest [--json] [--events N] [--tries N]
 
 Against a real redis-server, with simulated runs of three sizes of events:
 
-- ingest: `treetop ingest --drain` as users run it: read, check, decode, attribute, fold, all tables, commit.
-- xread: reading the same entries from Redis and doing nothing with them.
-- rebuild: `treetop rebuild` of the file, without Redis: read, decode, fold, all tables, and the copy into place.
-- executemany: the same rows into the same tables, all of them, prepared beforehand, in transactions of 1,000 events.
-- guide: a plain writer as the reference guide describes: its tables and indexes, one insert and one commit an event.
+- ingest: `treetop ingest --drain`: read, check, decode, attribute, fold, write all tables, commit.
+- xread: read the same entries from Redis, and discard them.
+- rebuild: `treetop rebuild` of the file, without Redis: read, decode, fold, write all tables, copy the result.
+- executemany: insert the same rows into the same tables, in transactions of 1,000 events.
+- guide: a writer as in the reference guide, with its tables and indexes: one insert and one commit per event.
 
-Of several tries, each way's fastest counts: other programs and the disk's moods only ever make it slower. For the first and
-the third, the processor's time is told as well, which depends on neither.
+The fastest of several tries counts, because other programs and the disk can only slow it down. For ingest and rebuild, the
+processor time is printed as well.
 
-The smallest events that the simulator can make have about 600 bytes: ids, names and goals alone come to that.
+The smallest simulated events have about 600 bytes, of ids, names and goals.
 """
 
 import argparse
@@ -40,19 +40,19 @@ from tui.demo import Scenario, simulate
 
 STREAM = "bench"
 GUIDE_EVENTS = 600
-"""Events that the guide's writer gets: it is slow, and its speed does not depend on how many there are."""
+"""Number of events for the guide's writer. It is slow, at a speed that does not depend on the number."""
 
 BATCH = 1_000
-"""Events that executemany writes in one transaction."""
+"""Number of events in a transaction of executemany."""
 
 TABLES = (
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
     " AND name NOT IN ('stream', 'gap', 'rejected', 'run_change')"
 )
-"""All that hold anything about events, but for the one that triggers fill."""
+"""All tables with rows of events, except the one that triggers fill."""
 
 ARISEN = {"node_event": "seq", "version": "position", "checkpoint": "position", "move": "position", "span": "born"}
-"""By what the rows of these are in the order in which they arose; of the others, by their number."""
+"""Column by which the rows of a table are in the order of their creation; for other tables, the rowid."""
 
 GUIDE = """
 CREATE TABLE events (id INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL, run_id TEXT NOT NULL,
@@ -66,27 +66,27 @@ CREATE INDEX idx_events_node_id ON events(node_id);
 
 
 def bodies(size: int, events: int) -> list[bytes]:
-    """Events of a large simulated run, of about this size on average."""
+    """Events of a large simulated run with this mean size."""
     nodes = max(events // 14, 20)
     return [event.body for event in islice(simulate(Scenario(nodes=nodes, depth=6, text_bytes=size)), events)]
 
 
 class Spent(NamedTuple):
-    """Seconds that something took, and of those, the processor's in this process."""
+    """Elapsed seconds, and seconds of processor time of this process."""
 
     wall: float
     cpu: float
 
 
 def timed(work: Callable[[], Any]) -> Spent:
-    """What it took."""
+    """Time that a function takes."""
     begun, worked = time.perf_counter(), time.process_time()
     work()
     return Spent(time.perf_counter() - begun, time.process_time() - worked)
 
 
 def measure(size: int, events: int, tries: int) -> dict[str, float]:
-    """Events a second of each way, and microseconds of processor time for an event, for events of this size."""
+    """Events per second of each program, and processor time in microseconds per event, for events of this size."""
     published = bodies(size, events)
     count = len(published)
     spent: dict[str, list[Spent]] = {"ingest": [], "rebuild": [], "xread": [], "executemany": [], "guide": []}
@@ -120,7 +120,7 @@ def measure(size: int, events: int, tries: int) -> dict[str, float]:
 
 
 def drain_nothing(client: redis.Redis) -> None:
-    """Read all of the stream as the ingester does, and forget it."""
+    """Read the stream as the ingester does, and discard it."""
     position = b"0-0"
     while True:
         reply: Any = client.xread({STREAM: position}, count=1_000)
@@ -130,9 +130,9 @@ def drain_nothing(client: redis.Redis) -> None:
 
 
 def timed_copy(source: Path, target: Path) -> Spent:
-    """What it takes to write the rows of one file into another with the same tables, in transactions of 1,000 events.
+    """Time to copy the rows of a file into the same tables of another, in transactions of 1,000 events.
 
-    In the order in which they arise, nearly: rows about nodes do not come sorted by node, which would be easier for SQLite.
+    The rows are nearly in the order of their creation. Rows sorted by node would be easier for SQLite.
     """
     with closing(sqlite3.connect(source)) as reader, closing(db.connect_writer(target)) as writer:
         tables = [row[0] for row in reader.execute(TABLES)]
@@ -177,7 +177,7 @@ def guide_writer(path: Path, published: Iterable[bytes]) -> None:
 
 
 def table(figures: dict[int, dict[str, float]]) -> str:
-    """The figures as people read them."""
+    """The figures as a text table."""
     titles = ["bytes", "ingest", "rebuild", "xread", "executemany", "guide", "of executemany", "times guide"]
     titles += ["us of CPU", "rebuild's", "executemany's", "file B/event"]
     rows = [

@@ -1,4 +1,4 @@
-"""How long an event is on its way from the agent into the file, while many arrive.
+"""Time from the publication of an event to its row in the file, under load.
 
     python -m tests.bench.lag [--json] [--rate 5000] [--seconds 10]
 
@@ -26,11 +26,11 @@ from tui.demo import Scenario, simulate
 
 STREAM = "bench"
 BURST = 0.005
-"""Seconds between two groups of events: the publisher's clock is no finer."""
+"""Seconds between two groups of events."""
 
 
 def publish(url: str, rate: int, seconds: float, sent: list[float]) -> None:
-    """Offer events; notes when each was sent."""
+    """Publish events, and record when each was sent."""
     total = int(rate * seconds)
     bodies = [event.body for event in islice(simulate(Scenario(nodes=total // 12 + 20, depth=6, text_bytes=2_000)), total)]
     client = redis.Redis.from_url(url)
@@ -48,7 +48,7 @@ def publish(url: str, rate: int, seconds: float, sent: list[float]) -> None:
 
 
 def measure(rate: int, seconds: float, folder: Path) -> dict[str, float]:
-    """Lag in milliseconds, and how much of what was offered was stored by the end."""
+    """Lag in milliseconds, and the share of the events that was stored at the end."""
     path, sent, seen = folder / "lag.db", list[float](), list[float]()
     total = int(rate * seconds)
     with RedisServer() as server:
@@ -73,7 +73,7 @@ def measure(rate: int, seconds: float, folder: Path) -> dict[str, float]:
 
 
 def watch(path: Path, total: int, seen: list[float]) -> None:
-    """Note when each event can first be read."""
+    """Record when each event can first be read."""
     import sqlite3
 
     connection = sqlite3.connect(db.uri_of(path, "ro"), uri=True, isolation_level=None)

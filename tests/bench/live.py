@@ -1,4 +1,4 @@
-"""A run that goes on while it is looked at: how keys feel meanwhile, and how long an event takes to the screen."""
+"""A growing run on the screen: the delay of keys, and the time from an event to the screen."""
 
 import asyncio
 import re
@@ -29,17 +29,17 @@ from tests.bench.terminal import Terminal
 from tests.live import state_of_ingest
 
 PROBED = 1
-"""The number of the node that the load leaves alone: the first in the root, in the second row of the tree."""
+"""Number of the node without events of the load: the first one in the root, in the second row of the tree."""
 
 STATES = {"READY": "◇", "NEED_UPDATE": "◎"}
-"""What the probed node becomes in turn, and how the tree shows that."""
+"""Statuses of the probed node in turn, and their glyphs in the tree."""
 
 LATEST = 5.0
 """Seconds after which a probe counts as lost."""
 
 
 class Stage:
-    """A copy of a file, a redis-server, an ingester between them, and how many nodes the run has by now."""
+    """A copy of a file, a redis-server, an ingester, and the number of nodes of the run."""
 
     def __init__(self, path: Path, nodes: int, server: RedisServer, ingest: Process) -> None:
         self.path = path
@@ -54,13 +54,13 @@ class Stage:
         self._client.close()
 
     def stored(self) -> int:
-        """How many events the file holds."""
+        """Number of events in the file."""
         with closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True)) as connection:
             count: int = connection.execute("SELECT max(id) FROM events").fetchone()[0]
             return count
 
     async def drained(self) -> None:
-        """Wait until everything that was published is in the file. Raises Late."""
+        """Wait until all published events are stored. Raises Late."""
         begun, before = perf_counter(), -1
         while (now := self.stored()) != before:
             if perf_counter() - begun > 300.0:
@@ -70,7 +70,7 @@ class Stage:
 
     @asynccontextmanager
     async def load(self, updates: float, creates: float, seconds: float) -> AsyncIterator[list[float]]:
-        """Events arrive during the block; afterwards the list has the rate that was offered."""
+        """Publish events during the block. Afterwards the list has the rate of publication."""
         options = {"nodes": self.nodes, "first": self._next, "updates": updates, "creates": creates, "seconds": seconds}
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         command = [sys.executable, "-m", "tests.bench.load", str(self._server.socket), STREAM, *words]
@@ -83,7 +83,7 @@ class Stage:
         rate.append(int(sent) / float(spent))
 
     def probe(self) -> str:
-        """Change the status of the probed node; gives how it looks from now on."""
+        """Change the status of the probed node. Returns its new glyph."""
         self._said += 1
         status = tuple(STATES)[self._said % len(STATES)]
         stamp = datetime.fromtimestamp(time(), UTC).replace(tzinfo=None).isoformat()
@@ -97,7 +97,7 @@ class Stage:
 
 @asynccontextmanager
 async def stage(source: Path, nodes: int) -> AsyncIterator[Stage]:
-    """All that a live run needs, but for the screen and the agent."""
+    """File, Redis and ingester of a live run."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, RedisServer() as server:
         path = Path(folder) / "live.db"
         shutil.copy(source, path)
@@ -116,7 +116,7 @@ async def stage(source: Path, nodes: int) -> AsyncIterator[Stage]:
 
 @asynccontextmanager
 async def opened(made: Stage, size: tuple[int, int] = WIDE) -> AsyncIterator[Terminal]:
-    """A terminal with the run open in it, when nothing more is on its way to the file."""
+    """A terminal that shows the run, after all events are stored."""
     await made.drained()
     async with treetop(made.path, size=size) as terminal:
         await terminal.until(terminal.shows_runs)
@@ -127,7 +127,7 @@ async def opened(made: Stage, size: tuple[int, int] = WIDE) -> AsyncIterator[Ter
 
 
 async def measure_keys(made: Stage, figures: Figures, updates: float, creates: float, seconds: float) -> None:
-    """Keys on the tree while events arrive, next to the same keys on the same screen when none do."""
+    """Delay of keys in the tree while events arrive, and without events."""
     size, name = made.nodes, f"live {updates + creates:,.0f}/s"
     async with opened(made) as terminal:
         cursor = await Cursor.find(terminal)
@@ -167,7 +167,7 @@ def number_in(line: str) -> str:
 
 
 async def measure_reach(made: Stage, figures: Figures, rate: float, seconds: float) -> None:
-    """From before XADD of an event until the terminal shows what it changed, while so many others arrive a second."""
+    """Time from before the XADD of an event until the terminal shows it, at a rate of other events."""
     size, name, luck = made.nodes, f"reach at {rate:,.0f}/s", Random(5)
     found, lost = list[float](), 0
     async with opened(made) as terminal, made.load(rate * 5 / 6, rate / 6, seconds + 2.0) as offered:
@@ -186,14 +186,14 @@ async def measure_reach(made: Stage, figures: Figures, rate: float, seconds: flo
 
 
 async def reach(made: Stage, surface: Surface) -> float:
-    """Milliseconds of one event."""
+    """Milliseconds for one event."""
     before = perf_counter()
     looks = made.probe()
     return (await surface.until(shown(surface, looks), LATEST) - before) * 1000
 
 
 def shown(surface: Surface, looks: str) -> Callable[[], bool]:
-    """Does the tree show the probed node so?"""
+    """Whether the tree shows the probed node with this glyph."""
     label = f"T{PROBED:06d}"
 
     def condition() -> bool:
@@ -204,7 +204,7 @@ def shown(surface: Surface, looks: str) -> Callable[[], bool]:
 
 
 async def measure_change(made: Stage, figures: Figures, times: int) -> None:
-    """What one changed row costs on the wire, next to a whole screen."""
+    """Bytes for one changed row, and for a whole screen."""
     for size in (WIDE, (80, 24)):
         async with opened(made, size) as terminal:
             await reach(made, terminal)

@@ -1,9 +1,9 @@
-"""An agent that goes on with a run of a file of `tests.bench.big`, at a steady rate, for so many seconds.
+"""An agent that continues a run of a file of `tests.bench.big`, at a steady rate, for a number of seconds.
 
     python -m tests.bench.load SOCKET STREAM --nodes N [--updates 1000] [--creates 200] [--seconds 10] [--first N]
 
-Updates are steps and calls of nodes all over the tree, some of them near its top; new nodes come inside any node. The node
-with number 1 is left alone. Prints the number of events, the seconds they took, and the number of the next new node.
+Updates are steps and calls of random nodes, some of them near the top of the tree. New nodes are created in random nodes.
+Node 1 gets no events. Prints the number of events, their seconds, and the number of the next new node.
 """
 
 import argparse
@@ -17,20 +17,20 @@ from random import Random
 from tests.bench.agent import goal, node_id, run_id
 
 SEED = 1
-"""Of the run that goes on."""
+"""Seed of the run that is continued."""
 
 BURST = 0.005
 """Seconds between two groups of events."""
 
 MAXLEN = b"200000"
-"""About how many entries the stream keeps."""
+"""Approximate maximum length of the stream."""
 
 TOP = 9
 """Nodes with numbers up to this are near the top of the tree."""
 
 
 class Load:
-    """Says what an agent says that works on one node after another."""
+    """Produces the events of an agent that works on one node after another."""
 
     def __init__(self, nodes: int, first: int) -> None:
         self._nodes = nodes
@@ -48,11 +48,11 @@ class Load:
         return self._next
 
     def update(self) -> bytes:
-        """The next thing that happens to a node that is there."""
+        """The next event of an existing node."""
         return next(self._work)
 
     def create(self) -> bytes:
-        """A new node."""
+        """The creation of a new node."""
         number, outer = self._next, self._number()
         self._next += 1
         return self._say(
@@ -63,7 +63,7 @@ class Load:
         )
 
     def _number(self) -> int:
-        """Of some node, one in ten near the top, never 1."""
+        """Number of a random node: one in ten is near the top, none is 1."""
         return self._luck.randint(2, TOP if self._luck.random() < 0.1 else self._nodes - 1)
 
     def _steps(self) -> Iterator[bytes]:
@@ -94,13 +94,13 @@ class Load:
 
 
 def command(stream: bytes, body: bytes) -> bytes:
-    """XADD, as it goes over the wire."""
+    """XADD in the protocol of Redis."""
     parts = (b"XADD", stream, b"MAXLEN", b"~", MAXLEN, b"*", b"json_payload", body)
     return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
 
 
 def offer(path: str, stream: str, load: Load, updates: float, creates: float, seconds: float) -> tuple[int, float]:
-    """Publish at these rates; gives how many events, and how long they took. Skips what it cannot keep up with."""
+    """Publish at these rates. Returns the number of events and the seconds. Skips events that it cannot publish in time."""
     name, sent, born = stream.encode(), 0, 0
     with socket.socket(socket.AF_UNIX) as redis:
         redis.connect(path)
@@ -122,7 +122,7 @@ def offer(path: str, stream: str, load: Load, updates: float, creates: float, se
 
 
 def main() -> None:
-    """Publish, then say how much."""
+    """Publish, and print the counts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("socket")
     parser.add_argument("stream")

@@ -1,8 +1,8 @@
-"""Pictures of trees that no other tool draws: 1,000 levels deep, and 50,000 nodes in one.
+"""Pictures of extreme trees: 1,000 levels deep, and 50,000 nodes in one.
 
     python -m tests.bench.pictures [--folder F]
 
-Written to screenshots/, as SVG and PNG. Making the files takes a while; with a folder they are kept.
+Writes SVG and PNG files to screenshots/. `--folder` keeps the files with the runs, which take a while to create.
 """
 
 import argparse
@@ -21,11 +21,11 @@ PICTURES = {
     "deep": Picture("big-deep", (140, 36), ["enter", "G", "k", "k", "k"]),
     "wide": Picture("big-wide", (140, 36), ["enter", "G"]),
 }
-"""By the shape of the run."""
+"""Names of the pictures by the shape of the run."""
 
 
 def main() -> None:
-    """Draw."""
+    """Draw the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, help="where the files are kept")
     options = parser.parse_args()

@@ -1,15 +1,15 @@
-"""What another process uses, as the kernel counts it."""
+"""Memory and processor time of another process, as reported by the kernel."""
 
 import os
 from pathlib import Path
 from time import perf_counter
 
 TICK = os.sysconf("SC_CLK_TCK")
-"""Of the kernel's account, in a second."""
+"""Clock ticks per second in /proc."""
 
 
 class Process:
-    """Memory and processor time of a process. All of it is 0 where there is no /proc."""
+    """Memory and processor time of a process. All values are 0 without /proc."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -18,16 +18,16 @@ class Process:
 
     @property
     def memory(self) -> float:
-        """What it has in memory now, in MB."""
+        """Resident memory in MB."""
         return self._status("VmRSS:")
 
     @property
     def peak(self) -> float:
-        """The most that it ever had, in MB."""
+        """Peak resident memory in MB."""
         return self._status("VmHWM:")
 
     def mark(self) -> None:
-        """Count `load` from here."""
+        """Start of the interval of `load`."""
         self._marked, self._used = perf_counter(), self._cpu()
 
     @property

@@ -1,4 +1,4 @@
-"""The programs that are measured: treetop, its ingester, and the stock widgets, each a process in a terminal of its own."""
+"""The measured programs, each in a terminal of its own: treetop, its ingester, and the stock widgets."""
 
 import subprocess
 import sys
@@ -15,12 +15,12 @@ SMALL = (80, 24)
 
 
 def where(size: tuple[int, int]) -> str:
-    """A terminal of this size, in a table."""
+    """The size of a terminal as text."""
     return f"{size[0]}x{size[1]}"
 
 
 def treetop(path: Path, *options: str, size: tuple[int, int] = WIDE) -> Terminal:
-    """The screens on a file that grows by another process, or not at all."""
+    """The screens on a file, without an ingester of their own."""
     return Terminal("tui.cli", ["--db", str(path), "--no-ingest", "--stream", STREAM, *options], size)
 
 

@@ -1,19 +1,19 @@
-"""How quick the screens are, on runs of three sizes, standing and growing, next to Textual's own Tree and DataTable.
+"""Speed of the screens on stored and growing runs of three sizes, compared with Tree and DataTable of Textual.
 
     python -m tests.bench.screens [--json] [--quick] [--long] [--folder F] [--nodes 1000 10000 100000] [--only GROUP ...]
 
-The real programs run in a pseudo terminal: a key is written to it, and what comes back is drawn on a screen in memory
-until it shows what was asked for. `headless` is the same without a terminal. Everything is told as milliseconds to the
-paint (median, and p99 where the tail matters), bytes on the wire, MB of resident memory, and percent of one core.
+The real programs run in a pseudo terminal. A key is written to it, and the output is drawn on a screen in memory until the
+screen shows the expected change. `headless` is the same without a terminal. The figures are milliseconds to the paint
+(median, and p99 where the tail matters), bytes of output, MB of resident memory, and percent of one core.
 
-Machines differ, and this one may be busy: only what was measured in one run can be compared. So look at the ratios: live
-to idle, treetop to the stock widget, one size to the next, and at the start beyond that of an empty App.
+Compare only figures of one run, as ratios: live to idle, treetop to the stock widget, one size to the next, and the start
+to that of an empty App.
 
 Groups. Each can be selected by name:
 
-- start: process start to the list of runs, over the file with the biggest run, and over one with 1,000 runs
+- start: process start to the list of runs, for the file with the largest run, and for one with 1,000 runs
 - stored: Enter to tree; keys; collapse and expand all; the timeline of the whole run (needs keys Enter 1 b 3 - = G g j k)
-- small: the same at 80x24, on the biggest run
+- small: the same at 80x24, on the largest run
 - headless: the same without a terminal
 - stock: Tree and DataTable, on the same runs
 - odd: a run 1,000 levels deep, and one with 50,000 children of one node
@@ -22,7 +22,7 @@ Groups. Each can be selected by name:
 - live: keys while 1,000 updates and 200 new nodes a second arrive, and 20,000 events a second
 - reach: XADD to the changed cell, at 10, 1,000 and 5,000 events a second
 
-The files are made first (a minute or two for 1,000,000 events), and kept where --folder says.
+The files are created first (a minute or two for 1,000,000 events). `--folder` keeps them.
 """
 
 import argparse
@@ -44,11 +44,11 @@ from tests.bench.surface import Late
 
 NODES = (1_000, 10_000, 100_000)
 TABLE_ROWS = 100_000
-"""The DataTable gets no more: it needs minutes and gigabytes for a million."""
+"""Largest number of rows for the DataTable, which needs minutes and gigabytes for a million."""
 
 
 class Bench:
-    """Measures one group after the other. `quick` tries less often and shorter; `long` keeps the load up for a minute."""
+    """Measures one group after another. `quick`: fewer and shorter tries. `long`: a minute of load."""
 
     def __init__(self, folder: Path, nodes: Sequence[int], quick: bool, long: bool) -> None:
         self.figures = Figures()
@@ -138,7 +138,7 @@ def _without_terminal(path: Path, nodes: int, times: int) -> list[Figure]:
 
 
 async def measure(bench: Bench, groups: Sequence[str]) -> None:
-    """Measure these groups; one that fails is said, and the others go on."""
+    """Measure these groups. The error of a group is printed, and the others are measured."""
     for group in groups:
         sys.stderr.write(f"{group}...\n")
         try:

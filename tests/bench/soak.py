@@ -1,10 +1,10 @@
-"""An ingester for hours, with faults at random: does every count add up at the end, and does it stay as small as it was?
+"""An ingester for hours with random faults: checks the counts at the end, and the growth of its memory.
 
     python -m tests.bench.soak [--minutes 60] [--rate 1000]
 
-Against a real redis-server, 7 or newer, that takes so many events a second. Faults, some seconds between two: the ingester
-is killed, Redis stands still, the file is locked by another, the stream is trimmed past what was read. In the second half
-nothing is killed: the memory of one process, early and late, shows whether it grows. Exit code 1 when something is wrong.
+Needs Redis 7 or newer. `--rate` events per second are published. Every few seconds there is a fault: the ingester is
+killed, Redis is paused, another program locks the file, or the stream is trimmed past the position. In the second half
+nothing is killed: the memory of one process, early and late, shows whether it grows. Exits with 1 if a check fails.
 """
 
 import argparse
@@ -35,12 +35,12 @@ from tests.tables import query
 KEPT, BURST, WARM = 200_000, 0.02, 300_000
 """Entries that the stream keeps unless it is trimmed; seconds between two groups of them; how many fill all caches."""
 
-CALM, PATIENCE, GROWTH = 8.0, 120.0, 1.1
-"""Seconds between two faults at most, and in which all the rest is stored; how many times larger a process may become."""
+CALM_MAX_S, REST_TIMEOUT_S, GROWTH_MAX = 8.0, 120.0, 1.1
+"""Most seconds between two faults; seconds in which the rest must be stored; permitted growth of memory, as a factor."""
 
 
 class Soak:
-    """A redis-server, a publisher, an ingester and what happens to them. Starts the ingester."""
+    """A redis-server, a publisher, an ingester, and faults. Starts the ingester."""
 
     def __init__(self, path: Path, server: RedisServer, rate: float) -> None:
         self.path, self.server, self.rate, self.luck = path, server, rate, Random()
@@ -94,7 +94,7 @@ class Soak:
         publisher.start()
         begun = time.monotonic()
         while (spent := time.monotonic() - begun) < seconds:
-            time.sleep(self.luck.uniform(1.0, CALM))
+            time.sleep(self.luck.uniform(1.0, CALM_MAX_S))
             fault = self.luck.choice([self.freeze, self.lock, self.trim] + [self.kill] * (spent < seconds / 2))
             self.faults[fault.__name__] += 1
             fault()
@@ -105,9 +105,9 @@ class Soak:
         publisher.join()
 
     def troubles(self) -> list[str]:
-        """End the ingester when it has all that there is; what does not hold then?"""
+        """End the ingester after it has stored everything. Returns the violated conditions."""
         about = redis.Redis.from_url(self.server.url).xinfo_stream(STREAM)
-        last, until = about["last-generated-id"].decode(), time.monotonic() + PATIENCE
+        last, until = about["last-generated-id"].decode(), time.monotonic() + REST_TIMEOUT_S
         while query(self.path, "SELECT position FROM stream") != [(last,)] and time.monotonic() < until:
             time.sleep(0.1)
         self.ingester.terminate()
@@ -129,13 +129,13 @@ class Soak:
             "received is not stored + repeated + rejected": received == stored + repeated + rejected,
             "the file does not hold what it counts": query(self.path, "SELECT count(*) FROM body") == [(stored,)],
             "the file is damaged": query(self.path, "PRAGMA integrity_check") == [("ok",)],
-            "the ingester grows": all(after <= GROWTH * before for before, after in zip(early, late, strict=True)),
+            "the ingester grows": all(after <= GROWTH_MAX * before for before, after in zip(early, late, strict=True)),
         }
         return [name for name, holds in laws.items() if not holds]
 
 
 def main() -> None:
-    """Soak, then count."""
+    """Run the soak, then check the counts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--rate", type=float, default=1_000.0, help="events a second")

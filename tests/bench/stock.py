@@ -1,8 +1,8 @@
-"""Textual's own Tree and DataTable with the nodes and the events of a run, to compare with.
+"""Tree and DataTable of Textual with the nodes and events of a run, for comparison.
 
     python -m tests.bench.stock --db FILE --widget tree|table [--rows N]
 
-Enter reads the newest run of the file and fills the widget; `-` and `=` fold the tree up and out, `a` adds a node to it.
+Enter reads the newest run of the file and fills the widget. `-` and `=` collapse and expand the tree, `a` adds a node.
 """
 
 import argparse
@@ -92,7 +92,7 @@ class Stock(App[None]):
 
 
 def main() -> None:
-    """Show it."""
+    """Show the widget."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--db", type=Path, required=True)
     parser.add_argument("--widget", choices=("tree", "table"), required=True)

@@ -1,4 +1,4 @@
-"""A stored run: opening it, moving in it, folding it up, reading its timeline."""
+"""A stored run: opening it, moving in it, collapsing it, reading its timeline."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +17,7 @@ TIMELINE = (
     ("page down", "pagedown"),
     ("line down", "j"),
 )
-"""Keys of the timeline, in an order in which each of them moves."""
+"""Keys of the timeline, in an order in which each of them moves the cursor."""
 
 SHORT = 1.5
 """Seconds for which the cursor is moved."""
@@ -37,11 +37,11 @@ class Stored:
         self._prefix = prefix
 
     def note(self, what: str, values: list[float]) -> None:
-        """Note these milliseconds."""
+        """Add these milliseconds."""
         self._figures.spread(f"{self._prefix}{what}", values, size=self._size, of=self._of, where=self._place)
 
     async def opened(self, times: int) -> None:
-        """Enter in the list of runs, until its tree is painted; stays in the run after the last time."""
+        """Milliseconds from Enter in the list of runs to the painted tree. Leaves the run between the tries."""
         surface, values = self._surface, list[float]()
         await surface.until(surface.shows_runs)
         await surface.rest()
@@ -54,12 +54,12 @@ class Stored:
         self.note("open: Enter to tree", values)
 
     async def moved(self, down: str = "j", up: str = "k", what: str = "key to moved cursor") -> None:
-        """One row down and up again."""
+        """Milliseconds for a row down and up again."""
         cursor = await Cursor.find(self._surface, down, up)
         self.note(what, await cursor.moves(SHORT))
 
     async def did(self, keys: Iterable[tuple[str, str]], times: int = 5) -> None:
-        """Each of these keys in turn, until the screen looks different."""
+        """Milliseconds from each of these keys to a changed screen."""
         surface, keys = self._surface, list(keys)
         values: dict[str, list[float]] = {name: [] for name, _ in keys}
         for _ in range(times):
@@ -70,7 +70,7 @@ class Stored:
             self.note(name, found)
 
     async def widened(self) -> None:
-        """From the timeline of the node, by way of what is beneath it, to that of the run, and into it."""
+        """Widen the timeline from the node to the subtree and to the run, and focus it."""
         surface = self._surface
         for _ in range(3):
             if surface.holds("Timeline of the run"):
@@ -107,13 +107,13 @@ async def measure_treetop(path: Path, size: int, figures: Figures, times: int, p
 
 
 async def measure_headless(path: Path, size: int, figures: Figures, times: int) -> None:
-    """The same without a terminal: what of it is not painting."""
+    """The same without a terminal: the part that is not painting."""
     async with headless(path, WIDE) as surface:
         await measure(Stored(surface, figures, size, "headless"), times)
 
 
 async def measure(stored: Stored, times: int) -> None:
-    """All there is to a stored run."""
+    """Measure everything about a stored run."""
     await stored.opened(times)
     await stored.moved()
     await stored.did([("collapse all", "-"), ("expand all", "=")], times)

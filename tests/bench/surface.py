@@ -1,4 +1,4 @@
-"""A program that is being looked at: keys go in, and what it paints is waited for."""
+"""A measured program: sends keys, and waits for paints."""
 
 import asyncio
 import re
@@ -7,27 +7,27 @@ from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from time import perf_counter
 
-PATIENCE = 60.0
-"""Seconds after which what did not happen will not."""
+WAIT_TIMEOUT_S = 60.0
+"""Seconds after which a wait fails."""
 
 QUIET = 0.25
-"""Seconds without paint after which a screen has come to rest."""
+"""Seconds without a paint after which a screen is at rest."""
 
 IN_TREE = re.compile(r"[│├└].{0,60}T\d{6}")
 """A row of a tree that is neither its root nor one of a list."""
 
 
 class Late(Exception):
-    """What was waited for did not come. The message has the screen."""
+    """A wait failed. The message has the screen."""
 
 
 class Surface(ABC):
-    """Something that paints. A subclass calls `painted` after each piece of output."""
+    """Base of measured programs. A subclass calls `painted` after each piece of output."""
 
     def __init__(self) -> None:
         self.painted_at = 0.0
         self.first_at = 0.0
-        """Of the paint after the last key."""
+        """Time of the first paint after the last key."""
         self._waiting: tuple[Callable[[], bool], asyncio.Future[float]] | None = None
 
     @property
@@ -37,14 +37,14 @@ class Surface(ABC):
 
     @abstractmethod
     def shades(self, x: int) -> Sequence[Hashable]:
-        """What is behind one column, from top to bottom."""
+        """Backgrounds of one column, from top to bottom."""
 
     @abstractmethod
     async def press(self, key: str) -> None:
         """Press a key."""
 
     def painted(self, at: float) -> None:
-        """Something was painted at this time."""
+        """Record a paint at this time."""
         self.painted_at = at
         self.first_at = self.first_at or self.painted_at
         if self._waiting is not None:
@@ -52,44 +52,44 @@ class Surface(ABC):
             if not future.done() and condition():
                 future.set_result(self.painted_at)
 
-    async def until(self, condition: Callable[[], bool], patience: float = PATIENCE) -> float:
-        """Wait for a paint that makes this true; gives its time. Raises Late."""
+    async def until(self, condition: Callable[[], bool], timeout_s: float = WAIT_TIMEOUT_S) -> float:
+        """Wait for a paint after which the condition holds. Returns its time. Raises Late."""
         if condition():
             return self.painted_at
         future: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._waiting = (condition, future)
         try:
-            return await asyncio.wait_for(future, patience)
+            return await asyncio.wait_for(future, timeout_s)
         except TimeoutError:
             raise Late("it did not happen; the screen was\n" + "\n".join(self.lines)) from None
         finally:
             self._waiting = None
 
-    async def act(self, key: str, condition: Callable[[], bool], patience: float = PATIENCE) -> float:
-        """Milliseconds from a key to the paint that makes something true. Raises Late."""
-        waiting = asyncio.create_task(self.until(condition, patience))
+    async def act(self, key: str, condition: Callable[[], bool], timeout_s: float = WAIT_TIMEOUT_S) -> float:
+        """Milliseconds from a key to the paint after which the condition holds. Raises Late."""
+        waiting = asyncio.create_task(self.until(condition, timeout_s))
         await asyncio.sleep(0)
         begun = perf_counter()
         await self.press(key)
         return (await waiting - begun) * 1000
 
-    async def rest(self, quiet: float = QUIET, patience: float = PATIENCE) -> None:
-        """Wait until nothing was painted for a while. Raises Late."""
+    async def rest(self, quiet: float = QUIET, timeout_s: float = WAIT_TIMEOUT_S) -> None:
+        """Wait for `quiet` seconds without a paint. Raises Late."""
         begun = perf_counter()
         while (left := max(self.painted_at, begun) + quiet - perf_counter()) > 0:
-            if perf_counter() - begun > patience:
+            if perf_counter() - begun > timeout_s:
                 raise Late("it does not come to rest; the screen was\n" + "\n".join(self.lines))
             await asyncio.sleep(left)
 
-    async def settle(self, key: str, patience: float = PATIENCE, quiet: float = QUIET) -> tuple[float, float] | None:
-        """Milliseconds from a key to the first and to the last paint after it; None where it painted nothing."""
+    async def settle(self, key: str, timeout_s: float = WAIT_TIMEOUT_S, quiet: float = QUIET) -> tuple[float, float] | None:
+        """Milliseconds from a key to the first and to the last paint after it; None without a paint."""
         self.first_at, begun = 0.0, perf_counter()
         await self.press(key)
         with suppress(Late):
             await self.until(lambda: self.first_at > 0, 2.0)
         if not self.first_at:
             return None
-        await self.rest(quiet, patience)
+        await self.rest(quiet, timeout_s)
         return (self.first_at - begun) * 1000, (self.painted_at - begun) * 1000
 
     # What the benchmarks wait for
@@ -99,13 +99,13 @@ class Surface(ABC):
         return [line for line in self.lines if IN_TREE.search(line)]
 
     def shows_tree(self) -> bool:
-        """Is a run on the screen, with the first nodes of its tree?"""
+        """Whether the screen shows a run with the first nodes of its tree."""
         return len(self.tree_rows()) >= 3
 
     def shows_runs(self) -> bool:
-        """Is the list of runs on the screen?"""
+        """Whether the screen shows the list of runs."""
         return not self.tree_rows() and any("T000000" in line for line in self.lines)
 
     def holds(self, text: str) -> bool:
-        """Is this on the screen?"""
+        """Whether a text is on the screen."""
         return any(text in line for line in self.lines)

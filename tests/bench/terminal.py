@@ -1,4 +1,4 @@
-"""A program in a pseudo terminal: what it writes is counted, and shown on a `Grid`."""
+"""A program in a pseudo terminal. Its output is counted and drawn on a `Grid`."""
 
 import asyncio
 import fcntl
@@ -27,10 +27,10 @@ KEYS = {
     "pagedown": "\x1b[6~",
     "ctrl+l": "\x0c",
 }
-"""What terminals send."""
+"""Bytes that terminals send for keys."""
 
 ASKS_SYNC, HAS_SYNC = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
-"""Terminals of today paint what is between two marks at once, and say so when asked."""
+"""The query for synchronised updates, and the answer of a terminal that has them."""
 
 NOT_OURS = (
     *("SQLITE_DB_PATH", "REDIS_URL", "EVENT_STREAM", "RELOAD_LATEST_SESSION"),
@@ -45,7 +45,7 @@ class Terminal(Surface):
     def __init__(self, module: str, arguments: Iterable[str] = (), size: tuple[int, int] = (200, 50)) -> None:
         super().__init__()
         self.written = 0
-        """Bytes so far."""
+        """Number of bytes that the program wrote."""
         self.grid = Grid(*size)
         self._command = [sys.executable, "-m", module, *arguments]
         self._fd, self._side = pty.openpty()

@@ -1,4 +1,4 @@
-"""What the figures of the tree cost: time, tokens and cost of 50 rows with everything beneath them, and sorting by them.
+"""Processor time of the figures of the tree (time, tokens and cost of 50 rows with everything beneath), and of sorting.
 
     python -m tests.bench.totals [--json] [--folder F] [--nodes 1000 100000]
 
@@ -9,7 +9,7 @@ processor time, of all threads:
 - seek: the same after a seek to a random position, the seek and the shape of the tree included
 - sorted: the same with the children of all tasks in view sorted by cost
 
-Times are noisy, their ratios are what to trust.
+Times are noisy; compare their ratios.
 """
 
 import argparse
@@ -69,7 +69,7 @@ class Screen:
 
 
 async def timed(work: Callable[[], Awaitable[None]]) -> float:
-    """Milliseconds of processor time that it took, which other programs hardly change."""
+    """Milliseconds of processor time of a coroutine. Other programs hardly change it."""
     begun = time.process_time()
     await work()
     return (time.process_time() - begun) * 1000

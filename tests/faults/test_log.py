@@ -8,7 +8,7 @@ from store.database.reader import Reader
 from store.database.run_queries import RunQueries
 from store.stream.ingest import Ingester
 from store.stream.server import RedisServer
-from tests.conftest import PATIENCE, until
+from tests.conftest import WAIT_TIMEOUT_S, until
 from tests.faults import child
 from tests.faults.numbered import publishing, settle
 from tests.faults.nursery import Nursery
@@ -27,7 +27,7 @@ async def test_the_log_stays_small_while_a_screen_follows_a_run(
         ingester = nursery.start(child.ingest, db, redis_server.url)
         until(lambda: number_stored(db) > 0)
         async with Reader(db) as reader:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(WAIT_TIMEOUT_S):
                 async for _ in reader.watch():
                     runs = await reader.runs()
                     await load(reader, runs[0].run.run_id)

@@ -18,7 +18,7 @@ import pytest
 from store.database.lease import holder
 from store.stream.ingest import Ingester
 from store.stream.server import RedisServer
-from tests.conftest import PATIENCE, until
+from tests.conftest import WAIT_TIMEOUT_S, until
 from tests.faults.numbered import publishing, settle
 from tests.live import STREAM, number_stored, state_of_ingest
 
@@ -132,7 +132,7 @@ def test_a_screen_whose_terminal_was_closed_ends(redis_server: RedisServer, db: 
         assert pid is not None
         drawn(terminal)
         os.close(terminal)
-        assert process.wait(PATIENCE) == 128 + signal.SIGHUP
+        assert process.wait(WAIT_TIMEOUT_S) == 128 + signal.SIGHUP
         until(lambda: not is_alive(pid))
     Ingester(db, redis_server.url, STREAM).drain()
     found = settle(f"terminal gone {'with' if controlling else 'without'} SIGHUP", 1, sent, db)

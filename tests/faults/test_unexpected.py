@@ -11,7 +11,7 @@ import pytest
 
 from store.database.lease import holder
 from store.stream.server import RedisServer
-from tests.conftest import PATIENCE, until
+from tests.conftest import WAIT_TIMEOUT_S, until
 from tests.faults.numbered import entries
 from tests.live import STREAM, number_stored, publish, state_of_ingest
 from tests.recorder import Recorder
@@ -118,7 +118,7 @@ def ingest(path: Path, server: RedisServer, *options: str) -> "subprocess.Comple
     """Run an ingester until it ends."""
     where = ("--db", str(path), "--redis", server.url, "--stream", STREAM)
     command = [sys.executable, "-m", "tui.cli", "ingest", *where, *options]
-    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.PIPE, timeout=PATIENCE)
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.PIPE, timeout=WAIT_TIMEOUT_S)
 
 
 async def test_a_screen_shows_why_its_ingester_ended_and_starts_it_again(
