@@ -16,7 +16,7 @@ from store.relay.reference_event import for_reference_page
 from store.relay.run_head import RunHead
 from store.relay.secret_filter import SecretFilter
 from store.relay.websocket_protocol import FrameWriter
-from treetop.address import AddressError, public
+from treetop.address import AddressError, mask, public
 from treetop.redis_client import make_client
 
 IDLE_MAX_S = 1.0
@@ -109,7 +109,8 @@ async def publish(
             try:
                 await asyncio.to_thread(_add, client, stream, events)
             except (redis.RedisError, OSError) as error:
-                raise RedisError(f"{public(url)}: {error}; start Redis, or name another with --to") from error
+                reason = mask(str(error), url).rstrip(".")  # Redis may quote the password
+                raise RedisError(f"{public(url)}: {reason}; start Redis, or name another with --to") from error
             on_events(len(events))
 
 
