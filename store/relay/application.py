@@ -76,7 +76,7 @@ class Relay:
             Route("/api/graph/{kind}", reference.graph_records),
             Route("/api/graph/{kind}/{id:path}", reference.graph_records),
             Route("/api/runs", runs.runs),
-            Route("/api/runs/{run:path}/events/{position:int}", runs.event),  # run ids may contain slashes
+            Route("/api/runs/{run:path}/events/{position:position}", runs.event),  # run ids may contain slashes
             Route("/api/runs/{run:path}/events", runs.events),
             Route("/api/runs/{run:path}", runs.run),
             Route(HEALTH, self._health),

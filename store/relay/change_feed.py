@@ -196,6 +196,9 @@ class ChangeFeed:
         try:
             async for _ in reader.watch():
                 await self._process_changes()
+        except FileReplaced:
+            self.trouble = f"{self.path}: was deleted or replaced; it is being opened again"
+            raise
         except FileError as error:
             self.trouble = str(error)
             raise

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.datastructures import QueryParams
 
 from store.relay.response import BadRequest
@@ -11,6 +12,21 @@ VALUE_MAX_CHARACTERS = 1_000
 
 INTEGER_MAX = 2**63 - 1
 """Largest integer that SQLite stores."""
+
+
+class Position(Convertor[int]):
+    """The position of an event in a path. Its digits are bounded, because `int` raises ValueError for thousands of them."""
+
+    regex = "[0-9]{1,18}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("position", Position())
 
 
 def check(parameters: QueryParams, known: Collection[str]) -> None:

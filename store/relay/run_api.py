@@ -92,7 +92,7 @@ class RunApi:
         position: int = request.path_params["position"]
         async with self._snapshots.open() as reader:
             row = await find_run(reader, request.path_params["run"])
-            found, _ = await bodies_at(reader, row.key, [position] if position <= INTEGER_MAX else [])
+            found, _ = await bodies_at(reader, row.key, [position])
         if not found:
             raise NotFound(f"The run has {row.run.events:,} events and none at position {position}.")
         return spooled([await self._secrets.apply_to(found[0][1])])

@@ -22,6 +22,8 @@ class TestErrors:
             ("/api/runs/none", 404),
             ("/api/runs/none/events", 404),
             ("/api/runs/none/events/1", 404),
+            (f"/api/runs/run/events/{'9' * 19}", 404),
+            (f"/api/runs/run/events/{'9' * 5_000}", 404),
             ("/api/runs/run/events?node=none", 404),
             ("/api/events?run=none", 404),
             ("/api/graph?run=none", 404),
@@ -95,7 +97,7 @@ class TestErrors:
         store.store(Recorder().run_started().entries)
         away = db.with_name("away.db")
         await asyncio.to_thread(db.rename, away)
-        await until(lambda: not stage.relay.feed.ready.is_set())
+        await until(lambda: "no such file" in stage.relay.feed.trouble)
         for path in ("/api/runs", "/api/runs/run", "/healthz", "/metrics", "/api/events?limit=1"):
             answer = await stage.get(path)
             assert answer.status == 503
