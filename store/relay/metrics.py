@@ -16,9 +16,14 @@ from store.relay.run_list import count_by_status
 _STREAM_COUNTERS: tuple[tuple[str, str, Callable[[StreamRow], int]], ...] = (
     ("treetop_events_stored", "Events stored, by stream.", lambda stream: stream.stored),
     ("treetop_events_duplicate", "Events that were stored before, by stream.", lambda stream: stream.duplicate),
-    ("treetop_entries_rejected", "Entries that are not events, by stream.", lambda stream: stream.rejected),
     ("treetop_gaps", "Times entries were gone before they were read, by stream.", lambda stream: stream.gaps),
-    ("treetop_entries_lost", "Entries known to be lost, by stream.", lambda stream: stream.lost or 0),
+)
+
+_LABELS = ("stream", "server")
+"""Labels of metrics of a stream. Several servers may have streams of the same name."""
+
+_KNOWN_LOSSES = (
+    "SELECT s.name, s.address, coalesce(sum(g.lost), 0) FROM stream s LEFT JOIN gap g ON g.stream = s.key GROUP BY s.key"
 )
 
 
@@ -43,10 +48,18 @@ async def read_metrics(
     metrics.append(runs)
     streams = await reader.streams()
     for name, text, value in _STREAM_COUNTERS:
-        counter = CounterMetricFamily(name, text, labels=["stream"])
+        counter = CounterMetricFamily(name, text, labels=_LABELS)
         for stream in streams:
-            counter.add_metric([stream.name], value(stream))
+            counter.add_metric([stream.name, stream.address], value(stream))
         metrics.append(counter)
+    lost = CounterMetricFamily("treetop_entries_lost", "Entries known to be lost, by stream.", labels=_LABELS)
+    for name, address, number in await reader.rows(_KNOWN_LOSSES):
+        lost.add_metric([name, address], number)
+    # A gauge, because `treetop prune --rejected` removes them.
+    rejected = GaugeMetricFamily("treetop_entries_rejected", "Entries that are not events, by stream.", labels=_LABELS)
+    for stream in streams:
+        rejected.add_metric([stream.name, stream.address], stream.rejected)
+    metrics += [lost, rejected]
     arrived = await reader.rows("SELECT ms / 1000.0 FROM event ORDER BY seq DESC LIMIT 1")
     if arrived:
         metrics.append(

@@ -2,13 +2,19 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from prometheus_client.openmetrics import parser
 
+from store.database.retention import Rule, prune
+from store.database.writer import Writer
+from store.model.entry import Gap, StreamId, follow
 from store.relay.openapi import description
-from tests.recorder import Recorder
+from tests.recorder import Recorder, entry_of
 from tests.relay.stage import Publishing, Stage, bodies_of, receive
+
+OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
 
 
 class TestDescription:
@@ -18,7 +24,7 @@ class TestDescription:
         document = await stage.json("/api")
         assert document == json.loads(json.dumps(description(document["info"]["version"])))
         routed = {
-            str(getattr(route, "path", "")).replace(":path", "").replace(":int", "").replace("{kind}", kind)
+            str(getattr(route, "path", "")).replace(":path", "").replace(":position", "").replace("{kind}", kind)
             for route in stage.relay.application.routes
             for kind in ("nodes", "edges")
             if hasattr(route, "endpoint")
@@ -61,7 +67,7 @@ class TestDescription:
         store.store(run.entries)
         async with stage.connect("/ws/events?run=run") as client:
             await receive(client, len(run.entries))
-            answer = await stage.get("/metrics", Accept="application/openmetrics-text; version=1.0.0")
+            answer = await stage.get("/metrics", Accept=OPEN_METRICS)
         assert answer.headers["content-type"].startswith("application/openmetrics-text")
         families = {family.name: family for family in parsed(answer.body.decode())}
         assert {sample.labels["status"]: sample.value for sample in families["treetop_runs"].samples} == {
@@ -69,12 +75,46 @@ class TestDescription:
             "finished": 1,
         }
         (stored,) = families["treetop_events_stored"].samples
-        assert (stored.labels, stored.value) == ({"stream": "agent_events"}, len(run.entries))
+        assert (stored.labels, stored.value) == ({"stream": "agent_events", "server": ""}, len(run.entries))
         assert families["treetop_clients"].samples[0].value == 1
         assert families["treetop_sent_events"].samples[0].value == len(run.entries)
         assert families["treetop_sent_bytes"].samples[0].value > sum(map(len, bodies_of(run.entries)))
         plain = await stage.get("/metrics")
         assert plain.headers["content-type"].startswith("text/plain")
+
+    async def test_metrics_of_streams_with_the_same_name_have_the_server_as_label(self, db: Path, stage: Stage) -> None:
+        """Prometheus rejects two samples with the same name and labels."""
+        for server in ("one:6379/0", "two:6379/0"):
+            with Writer(db) as writer:
+                writer.append(Recorder(server).root().entries, writer.stream("agent_events", server))
+        answer = await stage.get("/metrics", Accept=OPEN_METRICS)
+        samples = [sample for family in parsed(answer.body.decode()) for sample in family.samples]
+        assert len({(sample.name, *sorted(sample.labels.items())) for sample in samples}) == len(samples)
+        stored = {sample.labels["server"] for sample in samples if sample.name == "treetop_events_stored_total"}
+        assert stored >= {"one:6379/0", "two:6379/0"}
+
+    async def test_known_losses_are_counted_beside_unknown_ones(self, db: Path, stage: Stage) -> None:
+        with Writer(db) as writer:
+            key = writer.stream("agent_events")
+            for lost in (30, None, 12):
+                before = writer.cursor(key)
+                gap = Gap("trimmed", lost, StreamId(1, 0), None, "gone")
+                writer.append([], key, before, follow(before, [], lost or 0), gap)
+        answer = await stage.get("/metrics", Accept=OPEN_METRICS)
+        families = {family.name: family for family in parsed(answer.body.decode())}
+        assert families["treetop_gaps"].samples[0].value == 3
+        assert families["treetop_entries_lost"].samples[0].value == 42
+
+    async def test_removed_rejected_entries_are_no_reset_of_a_counter(
+        self, db: Path, store: Publishing, stage: Stage
+    ) -> None:
+        store.store([*Recorder().root().entries, entry_of(b"[]", 1), entry_of(b"[]", 2)])
+        prune(db, Rule(rejected=True), 0.0)
+        families = {
+            family.name: family for family in parsed((await stage.get("/metrics", Accept=OPEN_METRICS)).body.decode())
+        }
+        rejected = families["treetop_entries_rejected"]
+        assert (rejected.type, rejected.samples[0].value) == ("gauge", 0)
 
     async def test_the_built_in_page_has_a_content_security_policy(self, stage: Stage) -> None:
         answer = await stage.get("/")
