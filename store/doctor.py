@@ -155,8 +155,10 @@ def _check_open(path: Path, connection: sqlite3.Connection, deep: bool) -> Itera
         reason = connection.execute("SELECT reason FROM rejected ORDER BY key DESC LIMIT 1").fetchone()[0]
         text = f"{_counted(rejected, 'entry', 'entries')}; the latest: {reason}; `treetop prune --rejected` removes them"
         yield Finding("rejected", text, well=False)
-    for count, lost, kind in connection.execute("SELECT count(*), sum(lost), kind FROM gap GROUP BY kind"):
+    losses = connection.execute("SELECT count(*), sum(lost), count(*) > count(lost), kind FROM gap GROUP BY kind")
+    for count, lost, is_least, kind in losses:
         number = "an unknown number of entries" if lost is None else _counted(lost, "entry", "entries")
+        number = f"at least {number}" if is_least and lost is not None else number
         yield Finding("gaps", f"{_counted(count, 'time')} {kind}: {number} lost before they were read", well=False)
     ingester = holder(path)
     for stream, address, state, reason, received, stored, duplicate, refused in connection.execute(

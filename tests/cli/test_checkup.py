@@ -142,12 +142,13 @@ def test_rejected_entries_are_reported_with_the_latest_reason(db: Path) -> None:
 def test_gaps_are_reported_by_kind(db: Path) -> None:
     with Writer(db) as writer:
         key = writer.stream(STREAM)
-        for kind, lost in (("trimmed", 30), ("trimmed", 12), ("reset", None)):
+        for kind, lost in (("trimmed", 30), ("trimmed", 12), ("reset", None), ("restarted", 7), ("restarted", None)):
             before = writer.cursor(key)
             gap = Gap(kind, lost, StreamId(1, 0), None, "gone")
             writer.append([], key, before, follow(before, [], lost or 0), gap)
     assert problems(file_of(db)) == [
         "1 time reset: an unknown number of entries lost before they were read",
+        "2 times restarted: at least 7 entries lost before they were read",
         "2 times trimmed: 42 entries lost before they were read",
     ]
 
