@@ -123,8 +123,9 @@ from tui.app import Treetop
 
 KEYS = ["question_mark", "escape", "exclamation_mark", "q", "d", "n", "m", "m", "backslash", "a", "escape", "S",
         "enter", "question_mark", "q", "3", "down", "4", "v", "v", "2", "down", "slash", "x", "enter", "n", "escape", "e",
-        "t", "left_square_bracket", "T", "escape", "L", "C", "u", "exclamation_mark", "q", "colon", "escape",
-        "q", "d", "y", "F", "ctrl+l", "1"]
+        "x", "down", "x", "dollar_sign", "S", "S", "z", "z", "right_parenthesis", "a", "f", "b", "b", "backslash", "escape",
+        "t", "left_square_bracket", "space", "space", "T", "escape", "L", "C", "u", "exclamation_mark", "q", "colon",
+        "escape", "q", "d", "y", "F", "ctrl+l", "1"]
 PACKAGES = ("tui", "store", "textual", "rich", "networkx", "aiosqlite", "msgspec", "redis")
 
 def ours():

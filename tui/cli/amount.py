@@ -13,7 +13,7 @@ class Amount:
         """`units` maps suffixes to their sizes; the suffix "" allows a bare number. `least` and `most` are amounts."""
         self._units = units
         self._pattern = re.compile(rf"(\d{{1,15}}(?:\.\d{{1,15}})?) ?({'|'.join(map(re.escape, units))})", re.ASCII)
-        self._range = f"{least} to {most}"
+        self._range = f"{least}<=x<={most}"
         self._least, self._most = 0.0, float("inf")
         self._least, self._most = self.parse(least), self.parse(most)
 
@@ -25,7 +25,7 @@ class Amount:
             if self._least <= amount <= self._most:
                 return amount
         units = ", ".join(filter(None, self._units))
-        raise click.BadParameter(f"{text!r} is not a number{f' and one of {units}' if units else ''}, from {self._range}")
+        raise click.BadParameter(f"{text!r} is not in the range {self._range}{f' (units: {units})' if units else ''}")
 
 
 AGE = Amount({"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}, "1s", "36500d")
