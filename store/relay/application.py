@@ -91,13 +91,13 @@ class Relay:
         ]
         handlers: dict[type[Exception], ExceptionHandler] = {
             HTTPException: _http_error,
-            BadRequest: _error_handler(400, path),
-            PositionUnknown: _error_handler(400, path),
-            NotFound: _error_handler(404, path),
-            RunUnknown: _error_handler(404, path),
-            RunChanged: _error_handler(503, path),
-            FileError: _error_handler(503, path),
-            TooManyClients: _error_handler(503, path),
+            BadRequest: _error_handler(400, path, secrets),
+            PositionUnknown: _error_handler(400, path, secrets),
+            NotFound: _error_handler(404, path, secrets),
+            RunUnknown: _error_handler(404, path, secrets),
+            RunChanged: _error_handler(503, path, secrets),
+            FileError: _error_handler(503, path, secrets),
+            TooManyClients: _error_handler(503, path, secrets),
             Exception: _internal_error,
         }
         self.application = Starlette(
@@ -134,11 +134,13 @@ class Relay:
         return response
 
 
-def _error_handler(status: int, path: Path) -> Callable[[Request, Exception], Awaitable[Response]]:
+def _error_handler(status: int, path: Path, secrets: SecretFilter) -> Callable[[Request, Exception], Awaitable[Response]]:
     headers = {"retry-after": str(RETRY_AFTER_S)} if status == 503 else {}
 
     async def handle(request: Request, error: Exception) -> Response:
-        return error_response(status, str(error).removeprefix(f"{path}: "), headers)  # clients must not learn the path
+        response = error_response(status, str(error).removeprefix(f"{path}: "), headers)  # clients must not learn the path
+        # The error for an ambiguous run has ids of runs.
+        return json_response(await secrets.apply_to(bytes(response.body)), status, headers)
 
     return handle
 

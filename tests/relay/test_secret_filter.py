@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+from websockets.exceptions import InvalidStatus
+
 from tests.recorder import Recorder
 from tests.relay.stage import Publishing, ready, receive, relaying
 
@@ -37,3 +40,19 @@ class TestRedaction:
         assert sum("[redacted:" in text for text in texts) >= 8
         numbers = {text[text.index("[redacted:") :].partition("]")[0] for text in texts if "[redacted:" in text}
         assert len(numbers) == 1
+
+    async def test_the_error_for_an_ambiguous_run_contains_no_secret(self, db: Path) -> None:
+        secret = "sk-proj-" + "A1b2C3d4E5f6G7h8" * 3
+        with Publishing(db) as publishing:
+            for number in range(2):
+                publishing.store(Recorder(f"{secret}{number}").run_started().entries)
+        async with relaying(db, redact=True) as stage:
+            await ready(stage)
+            answer = await stage.get(f"/api/runs/{secret[:9]}")
+            with pytest.raises(InvalidStatus) as caught:
+                await stage.connect(f"/ws/runs/{secret[:9]}")
+        body = caught.value.response.body or b""
+        assert (answer.status, caught.value.response.status_code) == (404, 404)
+        assert answer.body == body
+        assert b"several runs begin with" in body
+        assert secret.encode() not in body
