@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from textual import events, on, work
 from textual.app import App, SystemCommand
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
 from textual.filter import ANSIToTruecolor
 from textual.notifications import SeverityLevel
@@ -18,14 +18,15 @@ from textual.theme import Theme
 
 from store.database.reader import Reader
 from store.errors import FileReplaced, StoreError
-from store.model.phase import is_live
 from tui.app_keys import APP_KEYS
+from tui.app_style import APP_CSS
 from tui.ascii_filter import AsciiFilter
 from tui.control_filter import ControlFilter
 from tui.ending import Ending
 from tui.file_feed import FileFeed
+from tui.key_name import key_names
 from tui.key_queue import NAVIGATION, KeyQueue
-from tui.live_watch import LiveWatch
+from tui.live_watch import LiveWatch, newest_live
 from tui.palette import DARK, DEFAULT_VARIABLES, LIGHT
 from tui.preload import preload
 from tui.screens.fed import FedScreen
@@ -48,6 +49,7 @@ class Treetop(App[None]):
 
     TITLE = "treetop"
     ENABLE_COMMAND_PALETTE = True
+    CSS = APP_CSS
     BINDINGS: ClassVar[list[BindingType]] = APP_KEYS
 
     def __init__(
@@ -153,6 +155,8 @@ class Treetop(App[None]):
         if not bars:
             return
         status = await self._feed.status()
+        if self._feed.reader is not None:
+            self.explain(self._feed.empty_hint)
         for bar in bars:
             if [one.where for one in bar.streams] != [one.where for one in status.streams]:
                 bar.streams = status.streams  # otherwise they are updated with the rest of the screen
@@ -162,6 +166,21 @@ class Treetop(App[None]):
     async def _tick(self) -> None:
         await self.show_status()
         await self._notice_live()
+        await self._find_newest()
+
+    @on(FedScreen.Shown)
+    async def _find_newest(self) -> None:
+        """Let the screens know the newest live run."""
+        reader = self._feed.reader
+        if reader is None:
+            return
+        try:
+            newest = await newest_live(reader, self.clock())
+        except StoreError:
+            return  # the status bar shows it
+        for screen in self.screen_stack:
+            if isinstance(screen, FedScreen):
+                screen.newest_live = newest
 
     async def _notice_live(self) -> None:
         """Notify of a new live run, unless the list of runs or the run itself is on the screen."""
@@ -230,15 +249,13 @@ class Treetop(App[None]):
     async def action_newest(self) -> None:
         if self._feed.reader is None:
             return
-        now = self.clock()
         try:
-            rows = await self._feed.reader.open_runs()
+            newest = await newest_live(self._feed.reader, self.clock())
         except StoreError as error:
             self._show_error(error)
             return
-        live = [row for row in rows if is_live(row.run, now)]
-        if live:
-            self.open_run(max(live, key=lambda row: row.key).run.run_id, follow=True)
+        if newest is not None:
+            self.open_run(newest, follow=True)
         else:
             self.notify("No run is live at the moment.", markup=False)
 
@@ -290,10 +307,13 @@ class Treetop(App[None]):
 
     # Help and commands
 
+    def get_key_display(self, binding: Binding) -> str:
+        return binding.key_display or key_names(binding.key, self.glyphs.ascii_only)
+
     def action_help(self) -> None:
         from tui.screens.help import Help
 
-        self.push_screen(Help(self.screen, self.glyphs.ascii_only))
+        self.push_screen(Help(self.screen, self.glyphs))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         from tui.commands import commands

@@ -7,7 +7,8 @@ from textual.app import App, SystemCommand
 from textual.dom import DOMNode
 from textual.screen import Screen
 
-from tui.screens.help import bindings_of, key_names
+from tui.key_name import key_names
+from tui.screens.help import bindings_of
 
 
 def commands(app: App[None], screen: Screen[object], ascii_only: bool) -> Iterable[SystemCommand]:

@@ -14,8 +14,9 @@ from store.database.mount import warning_of
 from store.database.reader import Reader
 from store.errors import FileError, FileMissing, FileOlder, FileReplaced
 from store.model.record import StreamRow
-from treetop.address import location, public, stream_at
+from treetop.address import location, stream_at
 from tui.ingester_process import IngesterProcess
+from tui.models.no_run import no_run
 from tui.text import clean
 
 MISSING_INTERVAL_S = 0.05
@@ -80,16 +81,15 @@ class FileFeed:
         """Error of the ingester."""
         self._unreadable = ""
         """Error of the file."""
+        self._away = False
+        """Whether Redis does not answer."""
+        self._ingests = True
+        """Whether a process stores events into the file, as far as is known."""
 
     @property
     def empty_hint(self) -> str:
         """Text for a file without runs."""
-        noun, names = "stream" if len(self._streams) == 1 else "streams", ", ".join(map(repr, self._streams))
-        return (
-            f"No run yet.\n\nAgents publish events to the Redis {noun} {names} at {public(self._url)};\n"
-            f"they are stored in {self._path}, and their runs appear here.\n\n"
-            "See how it looks with:  treetop demo"
-        )
+        return no_run(self._path, self._url, self._streams, self._away, self._ingests)
 
     async def open(self) -> None:
         """Open the file if possible. `watch` reports errors."""
@@ -185,6 +185,8 @@ class FileFeed:
         shown = tuple(one for one in streams if stream_at(one.name, one.address) in wanted)
         if not shown and not neglected:  # the streams may have been stored before addresses were recorded
             shown = tuple(one for one in streams if not one.address and one.name in self._streams)
+        self._away = any(one.state == "away" for one in shown) and feeding is not None
+        self._ingests = feeding is not None or self._ingester is not None
         trouble = self._unreadable or neglected or (feeding.trouble if feeding else self._trouble)
         return IngestStatus(shown, len(streams) > 1, feeding and feeding.name, trouble, self._warning)
 

@@ -1,8 +1,17 @@
-"""Notices that a new run is live, for screens that do not list the runs."""
+"""The newest live run, and the notice of a new one for screens that do not list the runs."""
 
 from store.database.reader import Reader
 from store.model.phase import is_live
 from store.model.state import Run
+
+NEWEST_OPEN_RUNS = 100
+"""Number of runs without an end, from the one with the latest event back, among which live ones are looked for."""
+
+
+async def newest_live(reader: Reader, now: float) -> str | None:
+    """Id of the live run that was stored last; None if no run is live."""
+    live = [row for row in await reader.open_runs(NEWEST_OPEN_RUNS) if is_live(row.run, now)]
+    return max(live, key=lambda row: row.key).run.run_id if live else None
 
 
 class LiveWatch:

@@ -16,7 +16,7 @@ ROLES = {
     "strong": "color: $foreground; text-style: bold;",
     "muted": "color: $foreground 62%;",
     "faint": "color: $foreground 38%;",
-    "heading": "color: $accent; text-style: bold;",
+    "heading": "color: $primary; text-style: bold;",
     "label": "color: $primary;",
     "waiting": "color: $foreground 50%;",
     "ready": "color: $primary;",
@@ -105,6 +105,9 @@ EVENTS: dict[str, tuple[str, str, str, str]] = {
     "tool_returned": ("«", "<", "tool done", "search"),
 }
 """By event type: glyph, ASCII substitute, short name, role."""
+
+BOOKKEEPING = frozenset(("node_created", "node_added", "edge_added", "inner_graph_built"))
+"""Event types that repeat a plan task by task, and that the timeline can hide. None of them reports errors."""
 
 TASKS = {
     "COMPOSITION": ("write", "write"),

@@ -146,10 +146,10 @@ class Reader:
         rows = await self.rows(f"SELECT {_RUN_COLUMNS} FROM run WHERE generation >= 0 ORDER BY first_seq DESC")
         return [_run_row(row) for row in rows]
 
-    async def open_runs(self) -> list[RunRow]:
-        """The runs without an end, the one with the latest event first; OPEN_RUNS_MAX at most."""
+    async def open_runs(self, limit: int = OPEN_RUNS_MAX) -> list[RunRow]:
+        """The runs without an end, the one with the latest event first; `limit` at most."""
         sql = f"SELECT {_RUN_COLUMNS} FROM run WHERE ended IS NULL AND generation >= 0 ORDER BY last_seq DESC LIMIT ?"
-        return [_run_row(row) for row in await self.rows(sql, (OPEN_RUNS_MAX,))]
+        return [_run_row(row) for row in await self.rows(sql, (limit,))]
 
     async def run_page(self, below: int | None, limit: int) -> list[RunRow]:
         """The runs with the highest keys below a key, highest first. `below` None: of all runs."""

@@ -299,6 +299,9 @@ def _matching(match: Match) -> tuple[str, list[object]]:
     if match.types:
         where += f" AND e.type IN (SELECT key FROM event_type WHERE name IN ({','.join('?' * len(match.types))}))"
         parameters += sorted(match.types)
+    if match.without:
+        where += f" AND e.type NOT IN (SELECT key FROM event_type WHERE name IN ({','.join('?' * len(match.without))}))"
+        parameters += sorted(match.without)
     if match.failed:
         where += " AND e.failed"
     if match.words:

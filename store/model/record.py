@@ -123,9 +123,11 @@ class Match(Struct, frozen=True):
     """Text in the summary or type of an event. Case-insensitive for a to z."""
     failed: bool = False
     """Whether to list only events that report an error."""
+    without: frozenset[str] = frozenset()
+    """Types that are left out."""
 
     def __bool__(self) -> bool:
-        return bool(self.types or self.words or self.failed)
+        return bool(self.types or self.words or self.failed or self.without)
 
 
 class Mark(NamedTuple):

@@ -26,7 +26,8 @@ from tui.app import Treetop
 from tui.cli import program as cli
 from tui.palette import LIGHT
 from tui.screens.confirm import Confirm
-from tui.screens.help import Help, bindings_of, key_names
+from tui.key_name import key_names
+from tui.screens.help import Help, bindings_of
 from tui.screens.problems import ProblemsScreen
 from tui.screens.run import RunScreen
 from tui.screens.run_keys import TRAVEL_ACTIONS

@@ -29,9 +29,9 @@ def fact(label: str, text: str, role: str = "text", width: int = 10) -> Line:
     return Line((Cell(f"{label:<{width}} ", "muted"), Cell(text, role)), width + 1)
 
 
-def heading(text: str) -> list[Line]:
+def heading(text: str, role: str = "heading") -> list[Line]:
     """An empty line and a title."""
-    return [Line(), line(text, "heading")]
+    return [Line(), line(text, role)]
 
 
 def prose(text: str, role: str = "text", indent: int = 0, limit: int = TEXT_LIMIT) -> list[Line]:

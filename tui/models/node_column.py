@@ -29,15 +29,16 @@ def tree_columns(width: int, shown: TreeNodes, own: bool) -> Sequence[Column]:
     tokens = Column("tokens", f"TOK{alone or 'ENS'}", 7, right=True, needs=TASK_MIN_CELLS)
     cost = Column("cost", f"COST{alone}", 9, right=True, needs=TASK_MIN_CELLS if shown.priced else ROOMY_TASK_CELLS)
     present = Column("now", "NOW", 14, needs=TASK_MIN_CELLS)
-    kind = Column("now", "TYPE", 6, needs=TASK_MIN_CELLS)
+    kind = Column("type", "TYPE", 6, needs=TASK_MIN_CELLS)
     alone_time = Column("own", "OWN", 6, right=True, needs=TASK_MIN_CELLS)
     spent = (cost, tokens) if shown.priced else (tokens, cost)
     left, fitting = width - 1, dict[str, Column]()
     for column in (total, *spent[:1], *([present] if shown.active else []), kind, alone_time, spent[1]):
-        if column.name not in fitting and left - column.width - 1 >= column.needs:
+        twice = column is kind and "now" in fitting
+        if not twice and left - column.width - 1 >= column.needs:
             fitting[column.name] = column
             left -= column.width + 1
-    order = ("now", "own", "total", "tokens", "cost")
+    order = ("now", "type", "own", "total", "tokens", "cost")
     return [Column("task", "TASK", 0), *(fitting[name]._replace(needs=0) for name in order if name in fitting)]
 
 
@@ -51,8 +52,9 @@ def figure(name: str, row: Row, node: Node, shown: TreeNodes, own: bool, glyphs:
                 return Cell(activity(node, shown.now, brief=True), "active")
             if row.hidden and beneath.tasks:
                 return Cell(f"{glyphs('active')} {fmt.count(beneath.tasks)} at work", "active")
-            text, role = task_name(node.task_type)
-            return Cell(clean(text, 20), role)
+            return _type(node)
+        case "type":
+            return _type(node)
         case "own" | "total":
             seconds = own_time(task, shown.now) if alone else total_time(task, beneath, shown.now)
             at_work = node.working or (name == "total" and beneath.tasks)
@@ -62,6 +64,11 @@ def figure(name: str, row: Row, node: Node, shown: TreeNodes, own: bool, glyphs:
     if not sums.llm_calls:
         return Cell(glyphs("none"), "faint")
     return _tokens(sums) if name == "tokens" else _cost(sums)
+
+
+def _type(node: Node) -> Cell:
+    text, role = task_name(node.task_type)
+    return Cell(clean(text, 20), role)
 
 
 def _tokens(sums: Sums) -> Cell:

@@ -100,7 +100,7 @@ def _now(node: Node, now: float) -> list[Line]:
     if node.step is not None and node.step.open:
         number = "" if node.step.number is None else f", step {node.step.number}"
         lines.append(line(f"{step_activity(node)} for {fmt.duration(max(now - node.step.since, 0.0))}{number}", "active"))
-    return [*heading("Now"), *lines] if lines else []
+    return [*heading("Now", "active"), *lines] if lines else []
 
 
 def _errors(node: Node, facts: NodeFacts, start: float) -> list[Line]:
@@ -108,7 +108,7 @@ def _errors(node: Node, facts: NodeFacts, start: float) -> list[Line]:
     if not facts.failures:
         return []
     count = max(errors(node), len(facts.failures))
-    lines = heading("Error" if count == 1 else f"Errors {count:,}")
+    lines = heading("Error" if count == 1 else f"Errors {count:,}", "failed")
     for detail in reversed(facts.failures[-LISTED_MAX_ERRORS:]):
         lines += [*failure_lines(detail, start), Line()]
     del lines[-1]

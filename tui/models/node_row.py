@@ -62,7 +62,7 @@ def row_cells(
 
 def _cells(row: Row, node: Node, shown: TreeNodes, width: int, own: bool, glyphs: Glyphs, skipped: int) -> Iterable[Cell]:
     columns = fit(tree_columns(width, shown, own), width)
-    now_apart = any(column.title == "NOW" for column, _ in columns)
+    now_apart = any(column.name == "now" for column, _ in columns)
     for column, size in columns:
         if column.name == "task":
             yield from _label(row, node, shown, size, now_apart, glyphs, skipped)

@@ -31,7 +31,7 @@ class TreeNodes(Struct, frozen=True, eq=False):
     beneath: Mapping[int, OpenWork] = {}
     """The open work beneath nodes, by number. Nodes without any are left out."""
     active: bool = False
-    """Whether nodes can be at work: the run may continue, or the position is in its past."""
+    """Whether nodes can be at work: the run may continue, or had not ended at the position."""
     priced: bool = False
     """Whether a cost is known in the run."""
     names: Mapping[int, str] = {}

@@ -158,7 +158,7 @@ def _summary(published: Facts) -> str:
         case ev.ToolInvoked() as facts:
             return f"{facts.tool_name or '?'}.{facts.api_name or '?'} · {facts.args_summary or ''}"
         case ev.ToolReturned() as facts:
-            call = f"{facts.tool_name or '?'}.{facts.api_name or '?'} · {facts.state or '?'}"
+            call = f"{facts.state or '?'} · {facts.tool_name or '?'}.{facts.api_name or '?'}"
             return _outcome(call, facts.error, facts.result_summary)
         case facts:
             return f"step {facts.step}" if facts.step is not None else ""

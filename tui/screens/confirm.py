@@ -18,10 +18,15 @@ class Confirm(ModalScreen[bool]):
     Confirm { align: center middle; }
     Confirm > Vertical {
         width: 64; max-width: 90%; height: auto; padding: 1 2;
-        background: $surface; border: round $error;
+        background: $background; border: round $error; border-title-color: $error; border-title-style: bold;
     }
-    Confirm Horizontal { height: auto; align-horizontal: right; margin-top: 1; }
-    Confirm Button { margin-left: 2; }
+    Confirm Horizontal { height: 1; align-horizontal: right; margin-top: 1; }
+    Confirm Button {
+        width: auto; min-width: 0; height: 1; margin-left: 2; padding: 0 2; line-pad: 0;
+        border: none; background: $panel; color: $foreground; text-style: none;
+        &:hover { border: none; background: $row-cursor; }
+        &:focus { border: none; background: $row-cursor; background-tint: transparent; text-style: bold; }
+    }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes", id="confirm.yes", tooltip="Do it"),
@@ -34,11 +39,12 @@ class Confirm(ModalScreen[bool]):
         self._yes = yes
 
     def compose(self) -> ComposeResult:
-        with Vertical():
+        with Vertical() as frame:
+            frame.border_title = self._yes
             yield Static(self._question)
             with Horizontal():
-                yield Button("No (n)", id="no")
-                yield Button(f"{self._yes} (y)", id="yes", variant="error")
+                yield Button(Content.assemble(("n", "bold $primary"), " No"), id="no")
+                yield Button(Content.assemble(("y", "bold $error"), f" {self._yes}"), id="yes")
 
     def on_mount(self) -> None:
         self.query_one("#no", Button).focus()

@@ -78,7 +78,7 @@ class ErrorsScreen(FedScreen):
         yield FailureTable(self.glyphs, id="errors")
         yield TextPane(id="error")
         yield StatusBar(self.glyphs)
-        yield KeyLine()
+        yield KeyLine().data_bind(idle=FedScreen.idle_keys)
 
     def on_mount(self) -> None:
         self._table, self._pane = self.query_one(FailureTable), self.query_one(TextPane)

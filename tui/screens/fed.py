@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import ClassVar
 
 from textual import events, on, work
 from textual._styles_cache import StylesCache
 from textual.message import Message
+from textual.reactive import reactive
 from textual.screen import Screen
 
 from store.database.reader import Reader
@@ -38,8 +40,16 @@ class FedScreen(Screen[None]):
     to the widgets that they fill.
     """
 
+    START: ClassVar[Sequence[tuple[str, str]]] = ()
+    """The first questions of a user and their answers, for the help."""
+
     class Shown(Message):
         """The screen became visible."""
+
+    idle_keys: reactive[frozenset[str]] = reactive(frozenset(("app.newest",)), repaint=False)
+    """Ids of the bindings that have no effect at present, which the line of keys omits."""
+    newest_live: reactive[str | None] = reactive(None, init=False, repaint=False)
+    """Id of the newest live run; None if there is none."""
 
     def __init__(self, glyphs: Glyphs, clock: Callable[[], float]) -> None:
         super().__init__()
@@ -62,6 +72,17 @@ class FedScreen(Screen[None]):
 
     def tick(self) -> None:
         """Called every second while the screen is visible."""
+
+    def without_effect(self) -> Iterable[str]:
+        """Ids of the bindings that have no effect at present. Call `keys_changed` when they change."""
+        return () if self.newest_live else ("app.newest",)
+
+    def keys_changed(self) -> None:
+        """Let the line of keys show the keys that have an effect now."""
+        self.idle_keys = frozenset(self.without_effect())
+
+    def watch_newest_live(self) -> None:
+        self.keys_changed()
 
     def back(self) -> bool:
         """Go back one level within the screen. Returns False if there is none."""

@@ -1,5 +1,6 @@
-"""The help: the keys that have an effect on the screen below, those of the focused pane first."""
+"""The help: the first questions, the keys that have an effect on the screen below, and what the glyphs mean."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
@@ -10,60 +11,22 @@ from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
+from tui.key_name import key_names
 from tui.models.columns import Cell
-from tui.models.lines import Line, heading, line
+from tui.models.legend import legend
+from tui.models.lines import Line, line
+from tui.models.page import in_columns
 from tui.models.snapshot import Text
+from tui.screens.fed import FedScreen
+from tui.theme import Glyphs
 from tui.widgets.inked import Inked
 from tui.widgets.text_pane import TextPane
 
-SHOWN_AS = {
-    "question_mark": "?",
-    "dollar_sign": "$",
-    "minus": "-",
-    "equals_sign": "=",
-    "backslash": "\\",
-    "slash": "/",
-    "colon": ":",
-    "exclamation_mark": "!",
-    "left_curly_bracket": "{",
-    "right_curly_bracket": "}",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "comma": ",",
-    "full_stop": ".",
-    "less_than_sign": "<",
-    "greater_than_sign": ">",
-    "escape": "Esc",
-    "pagedown": "PgDn",
-    "pageup": "PgUp",
-    "up": "↑",
-    "down": "↓",
-    "left": "←",
-    "right": "→",
-    "shift+tab": "Shift+Tab",
-    "shift+left": "Shift+←",
-    "shift+right": "Shift+→",
-    "left_parenthesis": "(",
-    "right_parenthesis": ")",
-}
-"""Label of a key, by Textual's name of it."""
+KEY_CELLS = 13
+"""Width of the names of keys."""
 
-ARROWS = frozenset(("up", "down", "left", "right"))
-
-
-def key_names(keys: str, ascii_only: bool = False) -> str:
-    """Labels of keys, such as `j ↓` for `j,down`."""
-    return " ".join(_key_name(key, ascii_only) for key in keys.split(","))
-
-
-def _key_name(key: str, ascii_only: bool) -> str:
-    if ascii_only and (arrow := key.removeprefix("shift+")) in ARROWS:
-        return key.replace("shift", "Shift").replace(arrow, arrow.capitalize())  # stand-ins of arrows are other keys
-    if key in SHOWN_AS:
-        return SHOWN_AS[key]
-    if key.startswith("ctrl+"):
-        return f"Ctrl+{key[5:].upper()}"
-    return key if len(key) == 1 else key.capitalize()
+QUESTION_CELLS = 22
+"""Width of the questions."""
 
 
 def bindings_of(node: DOMNode, active: Mapping[str, ActiveBinding] | None = None) -> Iterable[Binding]:
@@ -87,16 +50,16 @@ def bindings_of(node: DOMNode, active: Mapping[str, ActiveBinding] | None = None
     return joined.values()
 
 
-def help_lines(screen: Screen[object], ascii_only: bool) -> list[Line]:
-    """The text of the help for a screen. During time travel its keys come first."""
+def help_sections(screen: Screen[object], glyphs: Glyphs) -> list[list[Line]]:
+    """The keys of a screen and the legend, each with its title. During time travel its keys come first."""
     active, focused = screen.active_bindings, screen.focused
     parts: list[tuple[str, Iterable[Binding]]] = []
     if isinstance(focused, Input):
         parts.append(("In this prompt", bindings_of(focused, active)))
         parts.append(("Everywhere", bindings_of(screen.app, active)))
-        return _lines(parts, ascii_only)
+        return _sections(parts, glyphs.ascii_only)
     if focused is not None:
-        title = focused.caption if isinstance(focused, Inked) else focused.id or ""
+        title = focused.caption.partition(":")[0] if isinstance(focused, Inked) else focused.id or ""
         parts.append((f"In this pane: {title}".strip(": "), bindings_of(focused, active)))
     parts.append(("On this screen", [binding for binding in bindings_of(screen, active) if not _travels(binding)]))
     travel = [binding for binding in bindings_of(screen) if _travels(binding)]
@@ -105,19 +68,45 @@ def help_lines(screen: Screen[object], ascii_only: bool) -> list[Line]:
     else:
         parts.append(("In time travel, which t and T begin", travel))
     parts.append(("Everywhere", bindings_of(screen.app, active)))
-    return _lines(parts, ascii_only)
+    return [*_sections(parts, glyphs.ascii_only), *legend(glyphs)]
 
 
-def _lines(parts: Iterable[tuple[str, Iterable[Binding]]], ascii_only: bool) -> list[Line]:
-    lines: list[Line] = []
-    for title, bindings in parts:
-        rows = [
-            Line((Cell(f"  {key_names(one.key, ascii_only):<16} ", "label"), Cell(one.tooltip, "text")), 19)
-            for one in bindings
-        ]
-        if rows:
-            lines += [*heading(title), *rows]
-    return [*lines[1:], Line(), line("  Esc or ? closes this help.", "muted")]
+def _sections(parts: Iterable[tuple[str, Iterable[Binding]]], ascii_only: bool) -> list[list[Line]]:
+    return [
+        [line(title, "heading"), *(_row(binding, ascii_only) for binding in bindings)]
+        for title, bindings in parts
+        if bindings
+    ]
+
+
+def _row(binding: Binding, ascii_only: bool) -> Line:
+    names = key_names(binding.key, ascii_only)
+    return Line((Cell(f"  {names:<{KEY_CELLS - 1}} ", "label"), Cell(binding.tooltip, "text")), KEY_CELLS + 2)
+
+
+def start_lines(screen: Screen[object], ascii_only: bool) -> list[Line]:
+    """The first questions of a screen, and the keys that answer them."""
+    places = [*screen.walk_children(), screen, screen.app]
+    names = {
+        binding.id or "": key_names(binding.key.partition(",")[0], ascii_only)
+        for place in places
+        for binding in bindings_of(place)
+    }
+    questions = screen.START if isinstance(screen, FedScreen) else ()
+    lines = [
+        Line(
+            (Cell(f"  {question:<{QUESTION_CELLS}} ", "strong"), *_answer(answer, names)),
+            QUESTION_CELLS + 3,
+        )
+        for question, answer in questions
+    ]
+    return [line("Start here", "heading"), *lines, Line()] if lines else []
+
+
+def _answer(text: str, names: Mapping[str, str]) -> Iterable[Cell]:
+    """The answer, with the keys of the bindings that it names."""
+    for number, part in enumerate(re.split(r"[{}]", text)):
+        yield Cell(names[part], "label") if number % 2 else Cell(part, "text")
 
 
 def _travels(binding: Binding) -> bool:
@@ -126,29 +115,38 @@ def _travels(binding: Binding) -> bool:
 
 
 class Help(ModalScreen[None]):
-    """Shows the keys of the screen below."""
+    """Shows the first questions, the keys of the screen below, and what the glyphs mean."""
 
     CSS = """
     Help { align: center middle; }
     Help > Vertical {
-        width: 72; max-width: 96%; height: 90%; padding: 0 1;
-        background: $background; border: round $border; border-title-color: $accent;
+        width: 96%; max-width: 168; height: 92%; padding: 0 1;
+        background: $background; border: round $border; border-title-color: $accent; border-title-style: bold;
+        border-subtitle-color: $foreground 62%;
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,f1", "dismiss", "Close", id="help.close", tooltip="Close this help"),
     ]
 
-    def __init__(self, screen: Screen[object], ascii_only: bool) -> None:
+    def __init__(self, screen: Screen[object], glyphs: Glyphs) -> None:
         super().__init__()
-        self._lines = help_lines(screen, ascii_only)
+        self._start = start_lines(screen, glyphs.ascii_only)
+        self._sections = help_sections(screen, glyphs)
 
     def compose(self) -> ComposeResult:
         with Vertical() as frame:
-            frame.border_title = "Keys"
+            frame.border_title = "Help"
+            frame.border_subtitle = "Esc or ? closes this help"
             yield TextPane(id="keys")
 
     def on_mount(self) -> None:
+        self.query_one(TextPane).focus()
+        self.call_after_refresh(self._lay_out)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._lay_out)
+
+    def _lay_out(self) -> None:
         pane = self.query_one(TextPane)
-        pane.focus()
-        self.call_after_refresh(setattr, pane, "shown", Text("keys", self._lines))
+        pane.shown = Text("keys", [*self._start, *in_columns(self._sections, max(pane.size.width - 2, 1))])

@@ -40,7 +40,7 @@ class ProblemsScreen(FedScreen):
         yield ProblemList(self.glyphs, self.clock, id="problems")
         yield TextPane(id="problem")
         yield StatusBar(self.glyphs)
-        yield KeyLine()
+        yield KeyLine().data_bind(idle=FedScreen.idle_keys)
 
     def on_mount(self) -> None:
         self._problems, self._pane = self.query_one(ProblemList), self.query_one(TextPane)

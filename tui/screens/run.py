@@ -1,7 +1,7 @@
 """The screen of one run: its tree, its timeline, the inspector and the playbar, all at one position of the run."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import ClassVar
 
@@ -13,20 +13,20 @@ from textual.widgets import Input
 
 from store.database.reader import Reader
 from store.errors import RunChanged, RunUnknown
-from store.model.phase import elapsed, may_continue, phase
-from store.model.state import RunStatus
+from store.model.phase import may_continue, phase
 from tui import format as fmt
-from tui.models import summary
 from tui.models.snapshot import Header, Playback
+from tui.screens import start_here
+from tui.screens.announcement import announce_end
 from tui.screens.fed import FedScreen
 from tui.screens.finding import Finding
 from tui.screens.inspector import Inspector
+from tui.screens.key_effect import without_effect
 from tui.screens.run_errors import RunErrors
 from tui.screens.run_keys import PANE_KEYS, SEARCH_KEYS, TRAVEL_ACTIONS, TRAVEL_KEYS, in_key_line
 from tui.screens.run_prompts import RunPrompts
 from tui.screens.time_travel import TimeTravel
 from tui.session.session import Picture, Session
-from tui.text import clean
 from tui.theme import Glyphs
 from tui.view_state import ViewState
 from tui.widgets.key_line import KeyLine
@@ -51,6 +51,7 @@ class RunScreen(FedScreen):
     RunScreen Playbar { display: none; }
     RunScreen.-travelling Playbar { display: block; }
     """
+    START = start_here.RUN
     BINDINGS: ClassVar[list[BindingType]] = [*TRAVEL_KEYS, *SEARCH_KEYS, *PANE_KEYS]
 
     header: reactive[Header | None] = reactive(None, repaint=False)
@@ -79,7 +80,7 @@ class RunScreen(FedScreen):
         yield Playbar(self.glyphs).data_bind(shown=RunScreen.playback)
         yield self._prompts
         yield StatusBar(self.glyphs)
-        yield KeyLine()
+        yield KeyLine().data_bind(idle=FedScreen.idle_keys)
 
     def on_mount(self) -> None:
         self._travel = TimeTravel(self, self._session, self._finding, self._position_changed)
@@ -124,7 +125,7 @@ class RunScreen(FedScreen):
         self._draw(picture)
         self._inspector.show()
         if picture.ended:
-            self._announce_end()
+            announce_end(self, session.moment.row.run)
         if not picture.complete:
             self.soon()
 
@@ -140,21 +141,17 @@ class RunScreen(FedScreen):
         timeline = self._panes.timeline
         timeline.caption = self._session.events.title + self._finding.place("timeline", timeline.cursor)
         self._show_tree_caption()
+        self.keys_changed()
+
+    def without_effect(self) -> Iterable[str]:
+        found = without_effect(self._session, self._panes, self.newest_live, self.clock())
+        return (*super().without_effect(), *found)
 
     def _show_tree_caption(self) -> None:
         tree, tasks = self._panes.node_tree, fmt.counted(self._session.moment.run.nodes, "task")
         found = self._finding.place("tree", tree.selected)
         shown = f"{tree.sorted_by}{tree.narrowed}{found}{self._session.search.summary}{tree.crumbs}"
         tree.caption = f"2 Tree: {tasks}{shown}"
-
-    def _announce_end(self) -> None:
-        run, now = self._session.moment.row.run, self.clock()
-        self.notify(
-            f"{clean(run.goal or run.run_id, 80)} ({fmt.duration(elapsed(run, now))})",
-            title=f"The run {summary.run_status(run, now)}",
-            severity="error" if run.status == RunStatus.ERROR else "information",
-            markup=False,
-        )
 
     def tick(self) -> None:
         if self._session.ages():
@@ -242,6 +239,10 @@ class RunScreen(FedScreen):
 
     def action_scope(self) -> None:
         self._session.events.widen()
+        self.soon()
+
+    def action_bookkeeping(self) -> None:
+        self._session.events.hides = not self._session.events.hides
         self.soon()
 
     def action_follow(self) -> None:

@@ -62,12 +62,18 @@ TRAVEL_KEYS: list[BindingType] = [
 PANE_KEYS: list[BindingType] = [
     Binding("f", "follow", "Follow", id="run.follow", tooltip="Follow the task at work, on or off"),
     Binding("b", "scope", "Scope", id="run.scope", tooltip="Timeline of the task, its subtree, or the run"),
-    Binding("v", "raw", "Raw", id="run.raw", tooltip="The event as published, or formatted"),
-    Binding("backslash", "filter", "Filter", id="run.filter", show=False, tooltip="Filter the timeline by words or types"),
-    Binding("a", "next_active", "Next active", id="find.active", show=False, tooltip="To the next task at work"),
     Binding(
-        "e", "error(1)", "Next error", id="find.error", show=False, tooltip="To the next error, in the tree or in time"
+        "B",
+        "bookkeeping",
+        "Bookkeeping",
+        id="run.bookkeeping",
+        show=False,
+        tooltip="Hide or show the events that repeat a plan",
     ),
+    Binding("v", "raw", "Raw", id="run.raw", tooltip="The event as published, or formatted"),
+    Binding("backslash", "filter", "Filter", id="run.filter", tooltip="Filter the timeline by words or types"),
+    Binding("a", "next_active", "Next active", id="find.active", show=False, tooltip="To the next task at work"),
+    Binding("e", "error(1)", "Next error", id="find.error", tooltip="To the next error, in the tree or in time"),
     Binding(
         "E",
         "error(-1)",
@@ -76,7 +82,7 @@ PANE_KEYS: list[BindingType] = [
         show=False,
         tooltip="To the previous error, in the tree or in time",
     ),
-    Binding("x", "errors", "Errors", id="run.errors", show=False, tooltip="List all errors of the run"),
+    Binding("x", "errors", "Errors", id="run.errors", tooltip="List all errors of the run"),
     Binding(
         "right_curly_bracket",
         "alike(1)",
@@ -118,7 +124,7 @@ TRAVEL_ACTIONS = ("step", "edge", "play", "speed", "first", "last", "live")
 
 def in_key_line(active: Mapping[str, ActiveBinding], travelling: bool) -> dict[str, ActiveBinding]:
     """The bindings with `show` set as the line of keys needs it: in time travel only its own keys, which fill the line."""
-    shown = ("travel.", "prompt.", "app.help", "app.leave") if travelling else ("travel.",)
+    shown = ("travel.", "prompt.", "find.error", "app.help", "app.leave") if travelling else ("travel.",)
     return {
         key: one
         if not one.binding.show or (one.binding.id or "").startswith(shown) is travelling

@@ -39,9 +39,11 @@ class RunPrompts(Container):
         self._session = session
         self._panes = panes
         self._finding = finding
-        self._search = Prompt(placeholder=SEARCH_HINT, id="search", max_length=SEARCH_LENGTH, select_on_focus=False)
-        self._filter = Prompt(placeholder=PLACEHOLDER, id="filter")
-        self._seek = Prompt(placeholder=EXAMPLES, id="seek", select_on_focus=False)
+        self._search = Prompt(
+            "Search", placeholder=SEARCH_HINT, id="search", max_length=SEARCH_LENGTH, select_on_focus=False
+        )
+        self._filter = Prompt("Filter", placeholder=PLACEHOLDER, id="filter")
+        self._seek = Prompt("Go to", placeholder=EXAMPLES, id="seek", select_on_focus=False)
 
     def compose(self) -> ComposeResult:
         yield self._search

@@ -1,20 +1,18 @@
 """The list of all runs in the file."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from msgspec.structs import replace
 from textual import events, on
-from textual.app import ComposeResult, RenderResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
-from textual.reactive import reactive
-from textual.widget import Widget
 from textual.widgets import Input
 
 from store.database.reader import Reader
@@ -24,10 +22,12 @@ from tui import format as fmt
 from tui.models.run_detail import run_lines
 from tui.models.run_order import SORTS
 from tui.models.snapshot import Text
+from tui.screens import start_here
 from tui.screens.fed import FedScreen
 from tui.text import clean
 from tui.theme import Glyphs
 from tui.widgets.key_line import KeyLine
+from tui.widgets.program_title import ProgramTitle
 from tui.widgets.prompt import Prompt
 from tui.widgets.rows import Rows
 from tui.widgets.run_list import RunList, RunListTitles
@@ -47,31 +47,11 @@ PREVIEW_MIN_LINES = 10
 TALL_LINES = 32
 """Height of the terminal from which on there is a preview."""
 
-EMPTY_LINES = 8
+EMPTY_LINES = 16
 """Height of a list without runs, which has a text instead."""
 
 BARS = 4
 """Lines above and below the list and the preview."""
-
-
-class Title(Widget):
-    """The name of the program, and the numbers of runs. Set its reactives."""
-
-    DEFAULT_CSS = """
-    Title { height: 1; background: $surface; padding: 0 1; }
-    """
-    runs: reactive[int | None] = reactive(None)
-    """None: not read yet."""
-    shown: reactive[int] = reactive(0)
-    """Number of runs that the filter leaves."""
-    live: reactive[int] = reactive(0)
-
-    def render(self) -> RenderResult:
-        live = ("  ", (f"{self.live} live", "bold $accent")) if self.live else ()
-        runs = "" if self.runs is None else fmt.counted(self.runs, "run")
-        if self.runs and self.shown != self.runs:
-            runs = f"{self.shown:,} of {runs}"
-        return Content.assemble(("treetop", "bold $success"), "  ", (runs, "$foreground 62%"), *live)
 
 
 class RunsScreen(FedScreen):
@@ -86,6 +66,7 @@ class RunsScreen(FedScreen):
     RunsScreen.-short > #preview { display: none; }
     RunsScreen > #preview:focus { border-top: solid $border; }
     """
+    START = start_here.RUNS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("backslash,slash", "filter", "Filter", id="runs.filter", tooltip="Show only runs with certain words"),
         Binding("S", "sort", "Sort", id="runs.sort", tooltip="Sort by the next column"),
@@ -133,10 +114,12 @@ class RunsScreen(FedScreen):
         """Held while a mark is written, so that marks are stored in the order of the keys."""
 
     def explain(self, hint: str) -> None:
-        """Show why there are no runs."""
+        """Show why there are no runs, as soon as the file was read."""
+        self._hint = hint
         for runs in self.query(RunList):
-            runs.hint = hint
-            runs.changed()
+            if runs.hint != hint and (self._seen is not None or self.reader is None):
+                runs.hint = hint
+                runs.changed()
 
     def forget(self) -> None:
         """Remove all runs: another file was opened."""
@@ -148,16 +131,16 @@ class RunsScreen(FedScreen):
 
     def compose(self) -> ComposeResult:
         runs = RunList(self.glyphs, self.clock, id="runs")
-        yield Title()
+        yield ProgramTitle()
         yield RunListTitles(runs, self.glyphs)
         yield runs
         yield TextPane(id="preview")
         yield StatusBar(self.glyphs)
-        yield KeyLine()
+        yield KeyLine().data_bind(idle=FedScreen.idle_keys)
 
     async def on_mount(self) -> None:
         self._list, self._titles = self.query_one(RunList), self.query_one(RunListTitles)
-        self._title, self._detail = self.query_one(Title), self.query_one(TextPane)
+        self._title, self._detail = self.query_one(ProgramTitle), self.query_one(TextPane)
         self.query_one(StatusBar).file = str(self._path)
         self._list.focus()
         if self.reader is not None:
@@ -193,6 +176,15 @@ class RunsScreen(FedScreen):
         self._title.live = self._list.live
         self._fit_list()
         self._preview()
+        self.keys_changed()
+
+    def without_effect(self) -> Iterable[str]:
+        if not self._list.live:
+            yield "app.newest"
+        if not self._list.count:
+            yield from ("row.open", "runs.delete", "runs.mark")
+        if self._list.total < 2:
+            yield from ("runs.filter", "runs.sort")
 
     @on(Rows.Moved)
     def _preview(self) -> None:
@@ -243,7 +235,7 @@ class RunsScreen(FedScreen):
 
     async def action_filter(self) -> None:
         if self._box is None:  # at the first use, because its styles take long to parse
-            self._box = Prompt(placeholder="words of the goal, id or status", id="filter", select_on_focus=False)
+            self._box = Prompt("Filter", placeholder="words of the goal, id or status", id="filter", select_on_focus=False)
             await self.mount(self._box, before=self._titles)
         self._box.open()
 

@@ -1,8 +1,9 @@
 """The events that the timeline lists: those of a node, of a subtree or of the run that match the filter."""
 
 from collections.abc import Callable, Sequence
-from textwrap import fill
 from typing import Literal
+
+from msgspec import structs
 
 from store.database.failure_queries import FailureQueries
 from store.database.listing import Listing, Matches, NodeEvents, NodeMatches, RunEvents, SubtreeMatches
@@ -14,14 +15,14 @@ from tui.models.event_filter import KINDS
 from tui.models.selection import Selection
 from tui.models.snapshot import PAGE, EventCursor, EventRows
 from tui.text import clean
-from tui.theme import EVENTS
+from tui.theme import BOOKKEEPING, EVENTS
 
 Scope = Literal["node", "subtree", "run"]
 SCOPES: tuple[Scope, ...] = ("node", "subtree", "run")
 
 SCOPE_NAMES = {"node": "this task", "subtree": "this task and all beneath", "run": "the run"}
 
-KNOWN_TYPES = fill(f"Types are {', '.join(KINDS)}.", 40)
+KNOWN_TYPES = f"Types are {', '.join(KINDS)}."
 """Hint for a filter with an unknown type."""
 
 BATCH_EVENTS = 200
@@ -37,6 +38,8 @@ class EventList:
         self.scope: Scope = "node"
         self.match = Match()
         """The filter."""
+        self.hides = False
+        """Whether bookkeeping is hidden, if the filter asks for no types."""
         self._target: int | None = None
         """Position of the event to which the cursor goes when the list is read next; None: the cursor stays."""
         self._unknown_type = ""
@@ -45,8 +48,10 @@ class EventList:
         """Identity of the list whose rows were read last; empty while another list is read, and after that failed."""
         self._listed_scope: Scope = "node"
         self._listing: Listing | None = None
-        self._count = 0
-        """Number of rows that are shown."""
+        self._hidden: Listing | None = None
+        """The events that are hidden; None: none are."""
+        self._count, self._hidden_count = 0, 0
+        """Numbers of rows that are shown, and that are hidden."""
         self._renumberings = 0
         """Number of times that rows got other numbers."""
         self._regroupings = 0
@@ -80,7 +85,11 @@ class EventList:
         """Identity of the list that the user asks for. Moves of the cursor apply to it, even while it is being read."""
         tree = self._tree
         about = self.scope if self.scope == "run" else (self.scope, tree.selected, tree.execution)
-        return about, self.match, self._moment.row.generation, self._regroupings
+        return about, self.match, self._moment.row.generation, self._hiding, self._regroupings
+
+    @property
+    def _hiding(self) -> bool:
+        return self.hides and not self.match.types
 
     @property
     def settled(self) -> bool:
@@ -99,12 +108,13 @@ class EventList:
         many = fmt.counted(self._count, "event")
         if self._unknown_type and not self._count:
             return f"3 Timeline of {of}: {many}, no such type"
-        return f"3 Timeline of {of}: {many}{matching}{looked}"
+        hidden = f", {fmt.count(self._hidden_count)} hidden" if self._hidden_count else ""
+        return f"3 Timeline of {of}: {many}{matching}{hidden}{looked}"
 
     @property
     def complete(self) -> bool:
         """Whether all events were looked through."""
-        return self._listing is None or self._listing.complete
+        return all(listing is None or listing.complete for listing in (self._listing, self._hidden))
 
     async def read(self, node: Node | None, at_end: bool, cursor: Callable[[], EventCursor]) -> EventRows:
         """The rows at the position of the moment. `at_end`: whether the cursor of a fresh list starts at its end.
@@ -116,26 +126,29 @@ class EventList:
         position = moment.end if moment.position is None else moment.position
         fresh = wanted != self._listed
         at = cursor()
-        kept = fresh and wanted[:-1] == self._listed[:-1] and not at.following
+        kept = fresh and wanted[:3] == self._listed[:3] and not (at.following and at_end)
         here = at.event.position if kept and at.event is not None else self._target if fresh else None
         if fresh:
             self._listed = ()
             self._unknown_type = await self._no_such_type(match)
-            self._listing = self._list(scope, match, selected, node, at_end)
+            self._list_both(scope, match, selected, node, at_end)
         listing = self._listing
         assert listing is not None
         if isinstance(listing, NodeEvents) and node is not None:
             listing.events = node.events
         added = 0
-        if isinstance(listing, Matches):
-            listing.grow(node.events if isinstance(listing, NodeMatches) and node is not None else moment.end)
-            if isinstance(listing, SubtreeMatches) and not fresh:
-                listing.add(self._new_beneath(listing))
-            added = 0 if listing.complete else await listing.scan()
-            while here is not None and not listing.has_scanned(here):
-                added = await listing.scan()
-            self._renumberings += added > 0
+        for one in (self._hidden, listing):
+            if not isinstance(one, Matches):
+                continue
+            one.grow(node.events if isinstance(one, NodeMatches) and node is not None else moment.end)
+            if isinstance(one, SubtreeMatches) and not fresh:
+                one.add(self._new_beneath(one, last=one is listing))
+            added = 0 if one.complete else await one.scan()
+            while here is not None and not one.has_scanned(here):
+                added = await one.scan()
+        self._renumberings += added > 0
         start, count = moment.run.started or 0.0, listing.count(position)
+        self._hidden_count = 0 if self._hidden is None else self._hidden.count(position)
         if not fresh:
             self._count = count
             return EventRows(wanted, count, start, added)
@@ -154,8 +167,28 @@ class EventList:
             row=row,
             first=first,
             events=rows,
-            hint=f"\nThere is no type {clean(self._unknown_type, 30)}.\n{KNOWN_TYPES}" if self._unknown_type else "",
+            hint=self._hint(),
         )
+
+    def _hint(self) -> str:
+        """Text for an empty list: why it is empty, and what to do."""
+        of = SCOPE_NAMES[self.scope]
+        if self._unknown_type:
+            return f"No event matches: there is no type {clean(self._unknown_type, 30)}.\n\n{KNOWN_TYPES}"
+        if self.match:
+            wider = "" if self.scope == "run" else "; b looks beneath it, then in the whole run"
+            return f"No event of {of} matches.\n\n\\ changes the filter, and Esc ends it{wider}."
+        if self._hidden_count:
+            return f"All events of {of} are hidden.\n\nB shows them."
+        return f"No event of {of} yet."
+
+    def _list_both(self, scope: Scope, match: Match, selected: int | None, node: Node | None, at_end: bool) -> None:
+        """List the events that match, and those of them that are hidden."""
+        self._hidden = None
+        if self._hiding:
+            self._hidden = self._list(scope, structs.replace(match, types=BOOKKEEPING), selected, node, at_end)
+            match = structs.replace(match, without=BOOKKEEPING)
+        self._listing = self._list(scope, match, selected, node, at_end)
 
     async def _no_such_type(self, match: Match) -> str:
         """A type in the filter, if no event can match because the file has no event of its types; else empty."""
@@ -178,15 +211,19 @@ class EventList:
         keys, born = [moment.shape.keys[number] for number in numbers], moment.shape.born[min(numbers)]
         return SubtreeMatches(moment.queries, match, keys, born, moment.end, at_end)
 
-    def _new_beneath(self, listing: SubtreeMatches) -> list[int]:
-        """Keys of the nodes that were created in the listed subtree since it was determined."""
+    def _new_beneath(self, listing: SubtreeMatches, last: bool) -> list[int]:
+        """Keys of the nodes that were created in the listed subtree since it was determined.
+
+        `last`: no other list is still to get them.
+        """
         keys = self._moment.shape.keys
         found = [
             keys[number]
             for number in range(self._nodes, len(keys))
             if any(keys[above] in listing for above in self._tree.ancestors(number))
         ]
-        self._nodes = len(keys)
+        if last:
+            self._nodes = len(keys)
         return found
 
     @property
@@ -217,12 +254,14 @@ class EventList:
         Empty in a filtered list and in that of a subtree.
         """
         listing = self._listing
-        if not isinstance(listing, RunEvents | NodeEvents):
+        if listing is None or self.match or isinstance(listing, SubtreeMatches):
             return ""
         found = await listing.rows(row, row + 1)
         if not found:
             return ""
-        return await self.place_at(found[0].position, found[0].node if isinstance(listing, NodeEvents) else None)
+        return await self.place_at(
+            found[0].position, found[0].node if isinstance(listing, NodeEvents | NodeMatches) else None
+        )
 
     async def place_at(self, position: int, node: int | None = None) -> str:
         """Like `place`, for the event at a position among those of the run, or of a node."""
@@ -237,10 +276,11 @@ class EventList:
         here = cursor.event or next(iter(await listing.rows(cursor.row, cursor.row + 1)), None)
         if here is None:  # the run was deleted
             return None
-        if isinstance(listing, RunEvents):
+        if isinstance(listing, RunEvents) or (type(listing) is Matches and not self.match and listing.complete):
             search = self._moment.queries.failed if what == "failed" else self._moment.queries.alike
             found = await search(here.position, step)
-            return found - 1 if found is not None and found <= count else None
+            at = count if found is None else await listing.row(found)
+            return at if at < count else None
 
         def wanted(stored: Stored) -> bool:
             return stored.failed if what == "failed" else stored.event.type == here.event.type

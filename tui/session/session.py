@@ -99,14 +99,27 @@ class Session:
         if again:
             self.tree.select(again[0])
         elif not self.opened and not self.follow:
-            await self.select_failure()
+            await self._select_first()
         self.opened = True
 
-    async def select_failure(self) -> None:
-        """Select the task and the event with which a run failed, or ended with unfinished tasks."""
+    async def select_failure(self) -> bool:
+        """Select the task and the event with which a run failed, or ended with unfinished tasks. False: it did neither."""
         found = await ending(self.moment, self._clock())
         if found is not None:
             self.show_failure(found.failure, found.node)
+        return found is not None
+
+    async def _select_first(self) -> None:
+        """Select why a run failed; in a run without an end, the task at work, or the one with the last event."""
+        moment = self.moment
+        if await self.select_failure() or moment.run.status != RunStatus.RUNNING:
+            return
+        working = await moment.numbers(moment.run.working[-1:])
+        last = await moment.queries.events(moment.end, moment.end)
+        target = working or moment.shape.numbers([one.node for one in last if one.node is not None])
+        if target:
+            self.tree.select(target[0])
+            self.events.go_to(moment.end, "node")
 
     def show_failure(self, failure: Failure, node: int | None) -> None:
         """Select a task by its key, and put the timeline's cursor on an error.
@@ -185,7 +198,7 @@ class Session:
                 now,
                 self._highlight,
                 open_work(self.tree.outline, working, nodes, now),
-                active=self.travel.active or may_continue(moment.run, now),
+                active=may_continue(moment.run, now),
                 priced=moment.run.cost is not None,
                 names={node: self._name(node) for node in wanted if node in nodes},
             ),

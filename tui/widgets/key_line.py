@@ -13,8 +13,32 @@ from textual.screen import Screen
 
 from tui.widgets.linked import LinkedLine, linked
 
-ALWAYS = ("app.help", "app.leave", "runs.quit")
-"""Ids of the bindings that are shown at any width."""
+ALWAYS = ("app.help", "app.help-anywhere", "app.leave", "runs.quit")
+"""Ids of the bindings that are shown at any width, after the others."""
+
+FIRST = (
+    "prompt.submit",
+    "prompt.cancel",
+    "row.open",
+    "travel.play",
+    "travel.step",
+    "travel.edge",
+    "run.follow",
+    "run.errors",
+    "find.error",
+    "run.travel",
+    "run.search",
+    "run.filter",
+    "runs.filter",
+    "runs.sort",
+)
+"""Ids of the bindings that are shown first, the most useful first."""
+
+LAST = ("app.newest", "app.runs")
+"""Ids of the bindings that are shown after all but `ALWAYS`."""
+
+GAP = "  "
+"""Space between two keys."""
 
 
 class Key(NamedTuple):
@@ -24,7 +48,7 @@ class Key(NamedTuple):
     """Textual's name of the key."""
     name: str
     text: str
-    always: bool
+    id: str
     action: str
     place: DOMNode
     """Owner of the action."""
@@ -32,16 +56,27 @@ class Key(NamedTuple):
     @property
     def width(self) -> int:
         """Width in cells, including the space after it."""
-        return Content(f"{self.name} {self.text} ").cell_length
+        return Content(f"{self.name} {self.text}{GAP}").cell_length
+
+    @property
+    def rank(self) -> int:
+        """Place in the line. Keys of equal rank keep their order."""
+        if self.id in FIRST:
+            return FIRST.index(self.id)
+        if self.id in ALWAYS:
+            return len(FIRST) + 1 + len(LAST)
+        return len(FIRST) + (1 + LAST.index(self.id) if self.id in LAST else 0)
 
 
 class KeyLine(LinkedLine):
-    """Draws the active bindings with `show`. A click on one runs its action, also while text is typed."""
+    """Draws the active bindings with `show` but those in `idle`. A click on one runs its action, also while text is typed."""
 
     DEFAULT_CSS = """
-    KeyLine { height: 1; background: $footer-background; color: $footer-description-foreground; }
+    KeyLine { height: 1; background: $footer-background; color: $foreground 70%; padding: 0 1; }
     """
     keys: reactive[tuple[Key, ...]] = reactive(())
+    idle: reactive[frozenset[str]] = reactive(frozenset(), repaint=False)
+    """Ids of the bindings that have no effect at present."""
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._changed)
@@ -50,32 +85,37 @@ class KeyLine(LinkedLine):
     def on_unmount(self) -> None:
         self.screen.bindings_updated_signal.unsubscribe(self)
 
+    def watch_idle(self) -> None:
+        self._changed(self.screen)
+
     def _changed(self, screen: Screen[object]) -> None:
         if not self.is_attached:
             return
         found: dict[str, Key] = {}
         for place, binding, enabled, _ in screen.active_bindings.values():
-            if binding.show and enabled and binding.action not in found:
-                name, always = self.app.get_key_display(binding), binding.id in ALWAYS
-                found[binding.action] = Key(binding.key, name, binding.description, always, binding.action, place)
-        self.keys = tuple(found.values())
+            shown = binding.show and enabled and binding.id not in self.idle
+            if shown and binding.action not in found:
+                name = self.app.get_key_display(binding)
+                found[binding.action] = Key(binding.key, name, binding.description, binding.id or "", binding.action, place)
+        self.keys = tuple(sorted(found.values(), key=lambda key: key.rank))
 
     def _fitting(self) -> Iterator[Key]:
-        """Keys that fit, in order."""
-        left = self.size.width - sum(key.width for key in self.keys if key.always)
+        """Keys that fit, in order. After the first one that does not fit, only those of `ALWAYS`."""
+        left = self.size.width + len(GAP) - sum(key.width for key in self.keys if key.id in ALWAYS)
         for key in self.keys:
-            if key.always:
+            if key.id in ALWAYS:
                 yield key
-            elif key.width <= left:
+            else:
                 left -= key.width
-                yield key
+                if left >= 0:
+                    yield key
 
     def line(self) -> Content:
         parts: list[Content | str] = []
         for key in self._fitting():
             name = Content.styled(key.name, "bold $footer-key-foreground")
-            parts += [linked(Content.assemble(name, f" {key.text}"), key.key), " "]
-        return Content.assemble(*parts)
+            parts += [linked(Content.assemble(name, f" {key.text}"), key.key), GAP]
+        return Content.assemble(*parts[:-1])
 
     def follow(self, target: str) -> None:
         for key in self.keys:

@@ -307,7 +307,9 @@ class NodeTree(Rows):
     # Drawing
 
     def empty(self) -> str:
-        return "no tasks yet"
+        if self.shown.active:
+            return "No task yet.\n\nTasks appear here as soon as the agent creates them."
+        return "This run has no task.\n\nThe timeline has its events."
 
     def row(self, index: int, width: int) -> Iterable[Cell]:
         row = self._tree.outline.row(index, max_guides(width))

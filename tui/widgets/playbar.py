@@ -104,7 +104,7 @@ class Playbar(Widget):
         here = axis.cell_of(self.shown.position, width)
         for x, cell in enumerate(self._cells):
             if x in (here, self.hovered):
-                yield self._glyphs("here" if x == here else "pointed"), "active", False
+                yield (self._glyphs("here"), "active", False) if x == here else (self._glyphs("pointed"), "strong", False)
             elif cell.idle:
                 yield self._glyphs("idle"), "muted", x > here
             elif not cell.events:
@@ -158,7 +158,7 @@ class Playbar(Widget):
         if axis is None or x is None or x >= len(self._cells):
             return []
         position, cell = axis.position_at_cell(x, self.size.width), self._cells[x]
-        pieces = self._moment(position, brief, "$accent")
+        pieces = self._moment(position, brief, "$primary")
         after = None if cell.events else axis.idle_end(position)
         if after is not None:
             quiet = axis.time_at(after) - axis.time_at(position)

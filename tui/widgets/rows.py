@@ -12,7 +12,8 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
-from tui.models.columns import Cell, pad
+from tui.models.columns import Cell
+from tui.models.lines import Line, line, wrap
 from tui.theme import Glyphs
 from tui.widgets.inked import Inked
 
@@ -91,7 +92,7 @@ class Rows(Inked, can_focus=True):
         raise NotImplementedError
 
     def empty(self) -> str:
-        """Text shown in place of rows when there are none."""
+        """Text shown in place of rows when there are none. Commands in it are indented by two spaces."""
         return ""
 
     def clicked(self, index: int, column: int) -> bool:
@@ -159,10 +160,9 @@ class Rows(Inked, can_focus=True):
     def _strip(self, index: int) -> Strip:
         width = self.scrollable_content_region.width
         if index >= self.count:
-            message = self.empty() if self.count == 0 else ""
-            lines = message.splitlines()
+            lines = wrap(map(_explanation, self.empty().splitlines()), width - 3) if self.count == 0 else []
             if index < len(lines):
-                return self._paint([Cell(pad(f" {lines[index]}", width - 1), "muted")], width, "")
+                return self._paint([Cell(" "), *lines[index]], width, "")
             return Strip.blank(width, self._style("", ""))
         hovered = self._pointed is not None and index == self._pointed + self.scroll_offset.y
         under = "rows--cursor" if index == self.cursor else "rows--hover" if hovered else ""
@@ -289,3 +289,8 @@ class Rows(Inked, can_focus=True):
         self._ready.clear()
         self.changed()
         self._show(self.cursor)
+
+
+def _explanation(text: str) -> Line:
+    """A line of the text that is shown in place of rows."""
+    return line(text, "label" if text.startswith("  ") else "text", hang=4)

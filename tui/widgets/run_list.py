@@ -120,7 +120,8 @@ class RunList(Rows):
             self._show(self.cursor)
 
     def empty(self) -> str:
-        return f"no run matches “{clean(' '.join(self._runs.words), 60)}”" if self.total else self.hint
+        words = clean(" ".join(self._runs.words), 60)
+        return f"No run matches “{words}”.\n\nEsc shows all runs; \\ changes the filter." if self.total else self.hint
 
     def row(self, index: int, width: int) -> Iterable[Cell]:
         row = self._runs[index]
@@ -197,7 +198,7 @@ class RunListTitles(LinkedLine):
         for column, size in fit(COLUMNS, (self._runs.scrollable_content_region.width or self.size.width) - 1):
             title, style = pad(column.title, size, column.right), ""
             if column.name == self._runs.sort:
-                title, style = pad(f"{column.title[: size - 1]}{mark}", size, column.right), "bold $accent"
+                title, style = pad(f"{column.title[: size - 1]}{mark}", size, column.right), "bold $foreground"
             parts += [linked(title, column.name, style) if column.name in SORTS else title, " "]
         return Content.assemble(*parts)
 

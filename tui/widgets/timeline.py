@@ -204,7 +204,7 @@ class Timeline(Rows):
     # Drawing
 
     def empty(self) -> str:
-        return f"no events\n{self._hint}"
+        return self._hint or "No event yet."
 
     def row(self, index: int, width: int) -> Iterable[Cell]:
         stored = self._event(index)

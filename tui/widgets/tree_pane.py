@@ -40,7 +40,7 @@ class TreeTitles(LinkedLine):
             title, sort = column.title, SORTS_BY_COLUMN.get(column.name)
             if sort == self._tree.sort != PLAN:
                 title = pad(f"{title[: size - 1]}{self._glyphs('down')}", size, column.right)
-                parts += [linked(title, sort, "bold $accent"), " "]
+                parts += [linked(title, sort, "bold $foreground"), " "]
             else:
                 title = pad(title, size, column.right, self._glyphs("more"))
                 parts += [title if sort is None else linked(title, sort), " "]
