@@ -56,6 +56,7 @@ def matches(event: Event, match: Match) -> bool:
     texts = [event.type, *said(msgspec.to_builtins(event.facts))]
     return (
         (not match.types or event.type in match.types)
+        and event.type not in match.without
         and (not match.failed or event.facts.failed)
         and any(words in text.translate(LOWER) for text in texts)
     )

@@ -89,16 +89,16 @@ class TestTyping:
             wanted = positions(app, match)
             await sees(pilot, f"Timeline of the run: {fmt.counted(len(wanted), 'event')} that match")
             if not wanted:
-                await sees(pilot, "no events")
+                await sees(pilot, "No event of the run matches.")
 
     async def test_an_unknown_type_is_reported(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "b", "b")
             await filtered(pilot, "type:unknown[b]")
-            await sees(pilot, "run: 0 events, no such type", "There is no type unknown[b].", "Types are run, step, status")
+            await sees(pilot, "run: 0 events, no such type", "there is no type unknown[b].", "Types are run, step, status")
             await pilot.press("escape", "backslash", *"type:edge nothing")
-            await sees(pilot, "Timeline of the run: 0 events that match", "no events")
+            await sees(pilot, "Timeline of the run: 0 events that match", "No event of the run matches.")
             await until(pilot, lambda: "no such type" not in shown(app) and "Types are" not in shown(app))
 
     async def test_an_additional_type_of_an_agent_is_known(self, here: Path, clock: Clock) -> None:
@@ -108,7 +108,7 @@ class TestTyping:
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "b", "b")
             await filtered(pilot, "type:brain_dump")
-            await sees(pilot, "There is no type brain_dump.")
+            await sees(pilot, "there is no type brain_dump.")
             await pilot.press("e", "d")
             await sees(pilot, "Timeline of the run: 1 event that matches")
 

@@ -312,7 +312,7 @@ class TestKeyLine:
         async with watching(app, width, 30) as pilot:
             await opened(pilot)
             await click(pilot, "? Help")
-            await sees(pilot, "Keys", "In this pane")
+            await sees(pilot, "Start here", "In this pane")
             await pilot.press("escape")
             await click(pilot, "q Back", right=3)
             await sees(pilot, "1 run")
@@ -322,7 +322,7 @@ class TestKeyLine:
         async with watching(app, 140, 30) as pilot:
             await opened(pilot, "slash", "b")
             await click(pilot, "F1 Help")
-            await sees(pilot, "Keys", "Everywhere")
+            await sees(pilot, "In this prompt", "Everywhere")
 
 
 class TestPlaybar:

@@ -141,7 +141,7 @@ class TestFilter:
         app = Table()
         async with watching(app, 120, 20) as pilot:
             app.runs.narrow("xyz")
-            await until(pilot, lambda: "no run matches “xyz”" in shown(app))
+            await until(pilot, lambda: "No run matches “xyz”" in shown(app))
 
     async def test_the_filter_applies_to_new_runs(self) -> None:
         app = Table()

@@ -216,7 +216,7 @@ class TestFilter:
         async with watching(app) as pilot:
             await sees(pilot, "3 runs", "\\ Filter", "m Keep")
             await pilot.press("backslash", *"x/")
-            await until(pilot, lambda: lines(app)[-1].strip() == "⏎ Done Esc Cancel F1 Help")
+            await until(pilot, lambda: lines(app)[-1].strip() == "Enter Done  Esc Cancel  F1 Help")
             await pilot.press("escape")
             await sees(pilot, "3 runs", "\\ Filter")
 
@@ -326,7 +326,7 @@ class TestDelete:
     async def test_the_key_line_stays_beneath_the_dialog(self, path: Path, clock: Clock) -> None:
         app = treetop(path, clock)
         async with watching(app) as pilot:
-            await sees(pilot, "3 runs", "Newest live")
+            await sees(pilot, "3 runs", "S Sort")
             before = lines(app)[-1]
             await pilot.press("d")
             await sees(pilot, "Delete this run for good?")

@@ -49,7 +49,7 @@ EXPECTED = {
     "tool_invoked": (ev.ToolInvoked(tool_name="Web", api_name="get", args_summary="{}"), "Web.get · {}"),
     "tool_returned": (
         ev.ToolReturned(tool_name="Web", api_name="get", state="SUCCESS", result_summary="page"),
-        "Web.get · SUCCESS · page",
+        "SUCCESS · Web.get · page",
     ),
     "brain_dumped": (ev.Other(step=4), "step 4"),
 }

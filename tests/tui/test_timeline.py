@@ -159,7 +159,7 @@ class TestRows:
     async def test_an_empty_timeline_shows_a_hint(self) -> None:
         app = TimelineApp(0)
         async with watching(app, 80, 20) as pilot:
-            await until(pilot, lambda: "no events" in shown(app))
+            await until(pilot, lambda: "No event yet." in shown(app))
 
     @pytest.mark.parametrize("width", [1, 8, 20, 56, 70, 120])
     async def test_every_line_is_as_wide_as_the_pane(self, width: int) -> None:
@@ -229,7 +229,7 @@ class TestFollowing:
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: "step 500 " in shown(app))
             app.resize(0)
-            await until(pilot, lambda: "no events" in shown(app))
+            await until(pilot, lambda: "No event yet." in shown(app))
             app.resize(500)
             await until(pilot, lambda: app.timeline.selected == step(500) and "step 500 " in shown(app))
 

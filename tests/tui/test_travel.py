@@ -1035,7 +1035,7 @@ async def test_time_travel_works_in_a_run_without_nodes(here: Path, clock: Clock
     async with watching(app, 170, 40) as pilot:
         await sees(pilot, "1 run")
         await pilot.press("enter")
-        await sees(pilot, "no tasks yet")
+        await sees(pilot, "This run has no task.")
         await pilot.press("t")
         for position in (2, 1, 0):
             await until(pilot, lambda: is_shown(app, position))  # noqa: B023

@@ -82,7 +82,8 @@ class FedScreen(Screen[None]):
         self.idle_keys = frozenset(self.without_effect())
 
     def watch_newest_live(self) -> None:
-        self.keys_changed()
+        if self.is_mounted:
+            self.keys_changed()
 
     def back(self) -> bool:
         """Go back one level within the screen. Returns False if there is none."""
@@ -149,6 +150,7 @@ class FedScreen(Screen[None]):
     @on(events.Mount)
     def _begin(self) -> None:
         self.set_interval(1.0, self._ticked)
+        self.call_later(self.keys_changed)
         self._feed()
 
     @work

@@ -144,7 +144,7 @@ class EventList:
             if isinstance(one, SubtreeMatches) and not fresh:
                 one.add(self._new_beneath(one, last=one is listing))
             added = 0 if one.complete else await one.scan()
-            while here is not None and not one.has_scanned(here):
+            while here is not None and not (one.complete if isinstance(one, NodeMatches) else one.has_scanned(here)):
                 added = await one.scan()
         self._renumberings += added > 0
         start, count = moment.run.started or 0.0, listing.count(position)

@@ -23,6 +23,7 @@ FIRST = (
     "travel.play",
     "travel.step",
     "travel.edge",
+    "app.newest",
     "run.follow",
     "run.errors",
     "find.error",
@@ -34,7 +35,7 @@ FIRST = (
 )
 """Ids of the bindings that are shown first, the most useful first."""
 
-LAST = ("app.newest", "app.runs")
+LAST = ("app.runs",)
 """Ids of the bindings that are shown after all but `ALWAYS`."""
 
 GAP = "  "

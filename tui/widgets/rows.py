@@ -293,4 +293,4 @@ class Rows(Inked, can_focus=True):
 
 def _explanation(text: str) -> Line:
     """A line of the text that is shown in place of rows."""
-    return line(text, "label" if text.startswith("  ") else "text", hang=4)
+    return line(text, "label", hang=6) if text.startswith("  ") else line(text)
