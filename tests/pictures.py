@@ -67,8 +67,10 @@ PICTURES = (
     Picture("plan-dark", WIDE, ["down", "down", "enter", "g", "3", *["j"] * 8]),
     Picture("error-light", WIDE, ["down", "down", "enter"], light=True),
     Picture("errors-dark", (120, 36), ["down", "down", "enter", "x"]),
-    Picture("run-80x24", SMALL, ["F"]),
-    Picture("help", (100, 40), ["F", "question_mark"]),
+    Picture("tour-now", SMALL, ["enter"]),
+    Picture("tour-failed", SMALL, ["down", "down", "down", "enter"]),
+    Picture("tour-cost", SMALL, ["down", "enter", "G"]),
+    Picture("help", (120, 40), ["F", "question_mark"]),
     Picture("travel-dark", WIDE, ["down", "enter", "t", *seek("60%")]),
     Picture("travel-light", WIDE, ["down", "enter", "t", *seek("60%")], light=True),
 )

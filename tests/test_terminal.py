@@ -131,6 +131,18 @@ def test_clicks_hit_the_pairs_of_the_last_line(demo: Terminal) -> None:
     demo.sees("FOLLOWING")
 
 
+def test_without_redis_the_list_says_how_to_start_one(tmp_path: Path) -> None:
+    with TemporaryDirectory() as folder:
+        terminal = Terminal(Path(folder), "--db", str(tmp_path / "events.db"), "--redis", "redis://localhost:1/0")
+        try:
+            for text in ("does not answer", "redis-server", "treetop demo", "treetop doctor"):
+                terminal.sees(text)
+            terminal.press("q")
+            assert terminal.ends() == 0
+        finally:
+            terminal.close()
+
+
 def test_q_ends_the_demo_and_nothing_is_left(demo: Terminal) -> None:
     demo.press("q")
     assert demo.ends() == 0

@@ -57,9 +57,6 @@ class TestRun:
             assert snap_compare(treetop(path, clock), terminal_size=WIDE, run_before=keys("F"))
         feed.close()
 
-    def test_a_small_terminal_stacks_tree_and_timeline(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
-        assert snap_compare(treetop(path, clock), terminal_size=SMALL, run_before=keys("down", "enter"))
-
     def test_a_plan_is_a_list_of_tasks(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
         app = treetop(path, clock)
         assert snap_compare(app, terminal_size=WIDE, run_before=keys("down", "enter", "g", "3", *["j"] * 6, "4"))
@@ -80,6 +77,43 @@ class TestRun:
     def test_a_terminal_with_ascii_only(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
         app = treetop(path, clock, ascii_only=True)
         assert snap_compare(app, terminal_size=SMALL, run_before=keys("down", "enter"))
+
+
+class TestTour:
+    """The questions of the README's tour, answered at 80x24."""
+
+    def test_what_a_live_run_is_doing_now(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
+        feed = Feed(path, LIVE, clock, 250)
+        with Lease(path):
+            assert snap_compare(treetop(path, clock), terminal_size=SMALL, run_before=keys("enter"))
+        feed.close()
+
+    def test_why_a_run_failed(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
+        assert snap_compare(treetop(path, clock), terminal_size=SMALL, run_before=keys("down", "enter"))
+
+    def test_what_a_task_cost_with_all_beneath(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
+        assert snap_compare(treetop(path, clock), terminal_size=SMALL, run_before=keys("G", "enter", "G"))
+
+    def test_where_an_interrupted_run_stopped(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
+        Feed(path, LIVE, clock, 250).close()
+        clock.now += 3600.0
+        assert snap_compare(treetop(path, clock), terminal_size=SMALL, run_before=keys("enter"))
+
+
+class TestQuiet:
+    """What a screen leaves out."""
+
+    def test_bookkeeping_is_hidden(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
+        app = treetop(path, clock)
+        assert snap_compare(app, terminal_size=SMALL, run_before=keys("G", "enter", "b", "b", "3", "B", "g"))
+
+    def test_a_filter_without_a_match(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
+        app = treetop(path, clock, light=True)
+        run_before = keys("enter", "backslash", *"nothing", "enter")
+        assert snap_compare(app, terminal_size=SMALL, run_before=run_before)
+
+    def test_a_notification_is_at_the_top_right(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
+        assert snap_compare(treetop(path, clock), terminal_size=SMALL, run_before=keys("G", "enter", "f"))
 
 
 def seek(where: str) -> list[str]:

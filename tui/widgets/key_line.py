@@ -87,7 +87,8 @@ class KeyLine(LinkedLine):
         self.screen.bindings_updated_signal.unsubscribe(self)
 
     def watch_idle(self) -> None:
-        self._changed(self.screen)
+        if self.is_attached:
+            self._changed(self.screen)
 
     def _changed(self, screen: Screen[object]) -> None:
         if not self.is_attached:
