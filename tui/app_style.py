@@ -4,7 +4,7 @@ APP_CSS = """
 ToastRack { dock: top; align: right top; margin: 3 1 0 0; }
 Toast {
     width: auto; max-width: 60; margin: 0; padding: 0 1;
-    background: $panel; border: round $border-blurred;
+    background: $background; border: round $border-blurred;
     &.-information { border: round $primary; .toast--title { color: $primary; } }
     &.-warning { border: round $warning; .toast--title { color: $warning; } }
     &.-error { border: round $error; .toast--title { color: $error; } }

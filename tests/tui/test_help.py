@@ -73,8 +73,8 @@ class TestStart:
         app = treetop(path, clock)
         async with watching(app, 160, 60) as pilot:
             await opened(pilot, pane, "question_mark")
-            await sees(pilot, "Start here", "What is it doing now?", "a goes to the next one")
-            await sees(pilot, "x lists all errors, e goes to the next", "t travels in time: ] goes an event on, Space plays")
+            await sees(pilot, "Start here", "What is it doing now?", "a goes to the next one.")
+            await sees(pilot, "x lists all errors, e goes to the next", "t travels in time, Space plays the run.")
             assert 4 <= len(start_here.RUN) <= 6
             assert "{" not in line_with(app, "How did it get there?")
 
@@ -83,7 +83,7 @@ class TestStart:
         async with watching(app, 120, 36) as pilot:
             await sees(pilot, "3 runs")
             await pilot.press("question_mark")
-            await sees(pilot, "What is running now?", "F opens the newest one", "Enter opens a failed run on its error.")
+            await sees(pilot, "What is running now?", "F follows the newest run.", "Enter opens a failed run on its error.")
 
 
 class TestPage:

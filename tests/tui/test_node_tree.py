@@ -136,7 +136,7 @@ class TestLooking:
     async def test_a_run_without_nodes_shows_a_hint(self) -> None:
         app = TreeApp(Recorder().run_started().state)
         async with watching(app, 80, 20) as pilot:
-            await until(pilot, lambda: "No task" in shown(app))
+            await until(pilot, lambda: "This run has no task." in shown(app))
 
     @pytest.mark.parametrize("glyphs", [Glyphs(), Glyphs(ascii_only=True)], ids=["unicode", "ascii"])
     @pytest.mark.parametrize("width", [1, 5, 12, 30, 57, 58, 80, 200])
@@ -421,7 +421,7 @@ class TestThePast:
         async with watching(app, 80, 20) as pilot:
             await until(pilot, lambda: app.order == ALL)
             self.seek(app, made, 0)
-            await until(pilot, lambda: "No task" in shown(app))
+            await until(pilot, lambda: "This run has no task." in shown(app))
             await pilot.press("j", "l", "p", "C", "minus", "equals_sign", "u")
             assert app.nodes.selected is None
             app.load()

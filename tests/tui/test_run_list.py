@@ -80,22 +80,22 @@ class TestRows:
         async with watching(app, 120, 20) as pilot:
             await until(pilot, lambda: "n/a" in line_with(app, "report"))
 
-    @pytest.mark.parametrize(("width", "there"), [(80, []), (95, ["COST"]), (110, ["COST", "EVENTS"])])
+    @pytest.mark.parametrize(("width", "there"), [(80, []), (95, ["TOKENS"]), (110, ["TOKENS", "EVENTS"])])
     async def test_a_narrow_table_omits_columns(self, width: int, there: list[str]) -> None:
         app = Table()
         async with watching(app, width, 20) as pilot:
             await until(pilot, lambda: "GOAL" in shown(app))
-            assert [title for title in ("COST", "EVENTS") if title in shown(app)] == there
+            assert [title for title in ("TOKENS", "EVENTS") if title in shown(app)] == there
 
     @pytest.mark.parametrize("many", [1, 100], ids=["without scrollbar", "with scrollbar"])
     @pytest.mark.parametrize("width", [80, 89, 90, 91, 106, 120, 140, 141, 142, 150, 200])
     async def test_titles_are_aligned_with_their_columns(self, width: int, many: int) -> None:
-        app = Table([run(key, "Write", run_id=f"r{key}", tokens_in=123_456, nodes=77, errors=55) for key in range(many)])
+        app = Table([run(key, "Write", run_id=f"r{key}", tokens_in=123_456, nodes=77, errors=55, cost=1.25) for key in range(many)])
         async with watching(app, width, 20) as pilot:
             await until(pilot, lambda: "Write" in shown(app))
             titles, first = lines(app)[0], lines(app)[1]
-            ends = [titles.index(title) + len(title) for title in ("TASKS", "TOKENS", "ERR")]
-            assert ends == [first.index(value) + len(value) for value in ("/77", "123k", "55")]
+            ends = [titles.index(title) + len(title) for title in ("TASKS", "COST", "ERR")]
+            assert ends == [first.index(value) + len(value) for value in ("/77", "$1.25", "55")]
 
     @pytest.mark.parametrize("glyphs", [Glyphs(), Glyphs(ascii_only=True)], ids=["unicode", "ascii"])
     @pytest.mark.parametrize("width", [1, 10, 40, 80, 120, 200])

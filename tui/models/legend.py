@@ -8,7 +8,7 @@ from tui.models.columns import Cell
 from tui.models.lines import Line, line
 from tui.theme import LEVELS, Glyphs, event_name, run_mark, status_role
 
-GLYPH_CELLS, NAME_CELLS = 6, 16
+GLYPH_CELLS, NAME_CELLS = 6, 18
 """Widths of the glyph with its indent, and of the name after it."""
 
 STATUSES = {
@@ -85,7 +85,7 @@ def _row(glyph: str, role: str, name: str, words: str) -> Line:
 def _statuses(glyphs: Glyphs) -> Iterable[Line]:
     yield _row(glyphs("active"), "active", "at work", "is being worked on now")
     for status, words in STATUSES.items():
-        yield _row(glyphs(status), status_role(status), status.lower(), words)
+        yield _row(glyphs(status), status_role(status), status, words)
     yield _row(glyphs("placeholder"), "faint", "unknown", "was mentioned, but not created yet")
 
 
@@ -103,7 +103,7 @@ def _tree(glyphs: Glyphs) -> Iterable[Line]:
         (f"{glyphs('error')}3", "failed", "errors of the task, or of all that it hides"),
         (f"{glyphs('active')}3", "active", "tasks at work that the row hides"),
         (glyphs("loop"), "failed", "its parent is inside it"),
-        ("≥ $1", "text", "at least: some calls have no known cost"),
+        ("≥", "text", "at least: some calls have no known cost"),
         ("n/a", "faint", "not published"),
         (glyphs("none"), "faint", "no calls, or no errors"),
         (f"{glyphs('down')} {glyphs('up')}", "text", "column that orders the rows"),

@@ -22,7 +22,7 @@ class Confirm(ModalScreen[bool]):
     }
     Confirm Horizontal { height: 1; align-horizontal: right; margin-top: 1; }
     Confirm Button {
-        width: auto; min-width: 0; height: 1; margin-left: 2; padding: 0 2; line-pad: 0;
+        width: auto; min-width: 0; height: 1; margin-left: 2; padding: 0 2;
         border: none; background: $panel; color: $foreground; text-style: none;
         &:hover { border: none; background: $row-cursor; }
         &:focus { border: none; background: $row-cursor; background-tint: transparent; text-style: bold; }

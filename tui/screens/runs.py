@@ -45,7 +45,7 @@ PREVIEW_MIN_LINES = 10
 """Height of the preview beneath a long list."""
 
 TALL_LINES = 32
-"""Height of the terminal from which on there is a preview."""
+"""Height of the terminal from which on there is a preview beneath a list of any length."""
 
 EMPTY_LINES = 16
 """Height of a list without runs, which has a text instead."""
@@ -60,10 +60,8 @@ class RunsScreen(FedScreen):
     `path`: file that marks and deletions change. `hint`: text shown in place of an empty list.
     """
 
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL_LINES, "-tall")]  # noqa: RUF012 - as Textual declares it
     DEFAULT_CSS = """
     RunsScreen > #preview { height: 1fr; border-top: solid $border-blurred; }
-    RunsScreen.-short > #preview { display: none; }
     RunsScreen > #preview:focus { border-top: solid $border; }
     """
     START = start_here.RUNS
@@ -207,10 +205,14 @@ class RunsScreen(FedScreen):
         self._preview()
 
     def _fit_list(self) -> None:
-        """Give the list the height of its rows, so that the preview follows them. The preview keeps a minimum height."""
-        room = self.app.size.height - BARS - (PREVIEW_MIN_LINES + 1)
-        lines = max(min(self._list.count or EMPTY_LINES, room), 1)
-        height = "1fr" if self.app.size.height < TALL_LINES else str(lines)
+        """Give the list the height of its rows, so that the preview follows them. The preview keeps a minimum height.
+
+        A low terminal has the preview beneath a short list only.
+        """
+        high, runs = self.app.size.height, self._list.count
+        room = high - BARS - (PREVIEW_MIN_LINES + 1)
+        self._detail.display = high >= TALL_LINES or 0 < runs <= room
+        height = str(max(min(runs or EMPTY_LINES, room), 1)) if self._detail.display else "1fr"
         if height != self._list_height:
             self._list_height = height
             self._list.styles.height = height
@@ -293,11 +295,11 @@ class RunsScreen(FedScreen):
         what = Content.assemble(
             ("Delete this run for good?\n\n", "bold"),
             clean(run.goal or run.run_id, 200),
-            (f"\n\n{clean(run.run_id, 60)}", "$text-muted"),
-            ("" if run.started is None else f"\nbegan {fmt.clock(run.started)}", "$text-muted"),
+            (f"\n\n{clean(run.run_id, 60)}", "$foreground 62%"),
+            ("" if run.started is None else f"\nbegan {fmt.clock(run.started)}", "$foreground 62%"),
             (
                 f"\n{fmt.counted(run.events, 'event')}, {fmt.size(row.bytes)}; they may no longer be in Redis",
-                "$text-muted",
+                "$foreground 62%",
             ),
         )
         if row.pinned:

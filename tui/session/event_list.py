@@ -66,6 +66,10 @@ class EventList:
     def go_to(self, position: int, scope: Scope) -> None:
         """Put the cursor on the last event of a scope up to a position, without a filter, from the next reading on."""
         self.scope, self.match = scope, Match()
+        self.aim(position)
+
+    def aim(self, position: int) -> None:
+        """Put the cursor on the last listed event up to a position, from the next reading on."""
         self._target, self._listed = position, ()
 
     def forget(self) -> None:

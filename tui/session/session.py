@@ -119,7 +119,7 @@ class Session:
         target = working or moment.shape.numbers([one.node for one in last if one.node is not None])
         if target:
             self.tree.select(target[0])
-            self.events.go_to(moment.end, "node")
+            self.events.aim(moment.end)  # keys may have changed scope and filter already
 
     def show_failure(self, failure: Failure, node: int | None) -> None:
         """Select a task by its key, and put the timeline's cursor on an error.
@@ -198,7 +198,7 @@ class Session:
                 now,
                 self._highlight,
                 open_work(self.tree.outline, working, nodes, now),
-                active=may_continue(moment.run, now),
+                active=may_continue(moment.run, now if self.travel.active else self._clock()),
                 priced=moment.run.cost is not None,
                 names={node: self._name(node) for node in wanted if node in nodes},
             ),

@@ -65,7 +65,7 @@ class Key(NamedTuple):
         if self.id in FIRST:
             return FIRST.index(self.id)
         if self.id in ALWAYS:
-            return len(FIRST) + 1 + len(LAST)
+            return len(FIRST) + 1 + len(LAST) + ALWAYS.index(self.id)
         return len(FIRST) + (1 + LAST.index(self.id) if self.id in LAST else 0)
 
 
@@ -102,15 +102,14 @@ class KeyLine(LinkedLine):
         self.keys = tuple(sorted(found.values(), key=lambda key: key.rank))
 
     def _fitting(self) -> Iterator[Key]:
-        """Keys that fit, in order. After the first one that does not fit, only those of `ALWAYS`."""
+        """Keys that fit, in order."""
         left = self.size.width + len(GAP) - sum(key.width for key in self.keys if key.id in ALWAYS)
         for key in self.keys:
             if key.id in ALWAYS:
                 yield key
-            else:
+            elif key.width <= left:
                 left -= key.width
-                if left >= 0:
-                    yield key
+                yield key
 
     def line(self) -> Content:
         parts: list[Content | str] = []

@@ -29,8 +29,8 @@ COLUMNS = (
     Column("events", "EVENTS", 7, right=True, needs=106),
     Column("llm", "LLM", 5, right=True, needs=106),
     Column("tools", "TOOLS", 5, right=True, needs=106),
-    Column("tokens", "TOKENS", 7, right=True),
-    Column("cost", "COST", 10, right=True, needs=90),
+    Column("tokens", "TOKENS", 7, right=True, needs=90),
+    Column("cost", "COST", 10, right=True),
     Column("errors", "ERR", 4, right=True),
     Column("size", "SIZE", 7, right=True, needs=140),
 )
