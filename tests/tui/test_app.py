@@ -24,9 +24,9 @@ from tests.tui.run_stage import opened
 from tests.tui.stage import LIVE, STREAM, Clock, Feed, Hands, lines, sees, shown, strips, treetop, until, watching
 from tui.app import Treetop
 from tui.cli import program as cli
+from tui.key_name import key_names
 from tui.palette import LIGHT
 from tui.screens.confirm import Confirm
-from tui.key_name import key_names
 from tui.screens.help import Help, bindings_of
 from tui.screens.problems import ProblemsScreen
 from tui.screens.run import RunScreen

@@ -165,6 +165,12 @@ class TestKinds:
     def test_a_result_in_json_is_indented(self) -> None:
         assert '"result": "The book"' in shown(example("node_result_available", result_summary='{"result": "The book"}...'))
 
+    def test_characters_of_a_cut_result_are_decoded(self) -> None:
+        output = shown(
+            example("node_result_available", result_summary='{"result": "\\u201cYes\\u201d \\ud83d\\ude00 \\u20...')
+        )
+        assert "“Yes” 😀" in output
+
     def test_a_cut_result_is_marked_as_cut(self) -> None:
         output = shown(example("node_result_available", result_summary='{"result": "' + "x" * 488 + "..."))
         assert "only the first 500 characters were published" in output

@@ -90,9 +90,7 @@ class TestPage:
     """The help on the screen."""
 
     @pytest.mark.parametrize(("width", "beside"), [(80, False), (120, True), (200, True)])
-    async def test_two_columns_where_the_width_allows(
-        self, path: Path, clock: Clock, width: int, beside: bool
-    ) -> None:
+    async def test_two_columns_where_the_width_allows(self, path: Path, clock: Clock, width: int, beside: bool) -> None:
         app = treetop(path, clock)
         async with watching(app, width, 140) as pilot:
             await opened(pilot, "question_mark")

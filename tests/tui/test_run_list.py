@@ -90,7 +90,9 @@ class TestRows:
     @pytest.mark.parametrize("many", [1, 100], ids=["without scrollbar", "with scrollbar"])
     @pytest.mark.parametrize("width", [80, 89, 90, 91, 106, 120, 140, 141, 142, 150, 200])
     async def test_titles_are_aligned_with_their_columns(self, width: int, many: int) -> None:
-        app = Table([run(key, "Write", run_id=f"r{key}", tokens_in=123_456, nodes=77, errors=55, cost=1.25) for key in range(many)])
+        app = Table(
+            [run(key, "Write", run_id=f"r{key}", tokens_in=123_456, nodes=77, errors=55, cost=1.25) for key in range(many)]
+        )
         async with watching(app, width, 20) as pilot:
             await until(pilot, lambda: "Write" in shown(app))
             titles, first = lines(app)[0], lines(app)[1]

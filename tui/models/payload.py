@@ -1,6 +1,7 @@
 """The payload of an event as lines for the inspector, by event type instead of as JSON. Pure."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -160,6 +161,10 @@ def _result(payload: Payload) -> list[Line]:
     return [fact("of", text_of(payload.get("action_name", "?"))), *section("Result", result_text(payload))]
 
 
+_ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")
+"""Characters as JSON writes them in ASCII."""
+
+
 def result_text(payload: Payload) -> str:
     """A published result, decoded if it is complete JSON. Most are JSON that was cut."""
     summary = payload.get("result_summary")
@@ -168,7 +173,8 @@ def result_text(payload: Payload) -> str:
     try:
         value = json.loads(summary.removesuffix("..."))
     except (ValueError, RecursionError):
-        return str(_published(summary)).replace("\\n", "\n").replace('\\"', '"')
+        text = str(_published(summary)).replace("\\n", "\n").replace('\\"', '"')
+        return _ESCAPES.sub(lambda found: str(json.loads(f'"{found[0]}"')), text)
     return value if isinstance(value, str) else _json(value)
 
 

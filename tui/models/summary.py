@@ -148,7 +148,8 @@ def _summary(published: Facts) -> str:
         case ev.InnerGraphBuilt() as facts:
             return f"{_many(facts.node_count, 'task')}, {_many(facts.edge_count, 'dependency', 'dependencies')}"
         case ev.NodeResultAvailable() as facts:
-            return f"{facts.action_name or '?'} · {facts.result_summary or ''}"
+            result = (facts.result_summary or "").removeprefix('{"result": ').removeprefix('"')  # JSON, mostly cut
+            return f"{facts.action_name or '?'} · {result}"
         case ev.LlmCallStarted() as facts:
             return " · ".join(filter(None, (agent(facts.agent_class), facts.about, facts.model or "?")))
         case ev.LlmCallCompleted() as facts:
