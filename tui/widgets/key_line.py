@@ -70,7 +70,7 @@ class Key(NamedTuple):
 
 
 class KeyLine(LinkedLine):
-    """Draws the active bindings with `show` but those in `idle`. A click on one runs its action, also while text is typed."""
+    """Draws the active bindings with `show`, but those in `idle`. A click runs the action, also while text is typed."""
 
     DEFAULT_CSS = """
     KeyLine { height: 1; background: $footer-background; color: $foreground 70%; padding: 0 1; }
