@@ -40,7 +40,7 @@ from tui.widgets.timeline import Timeline
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-CONDITION_TIMEOUT_S = 6.0
+CONDITION_TIMEOUT_S = 30.0
 """Seconds after which a test fails that waits for a condition."""
 
 URL = "redis://localhost:6379/0"

@@ -163,7 +163,7 @@ class TestInTheTree:
         async with watching(app, 140, 40) as pilot:
             await sees(pilot, "1 run")
             await pilot.press("enter")
-            await sees(pilot, "No task")
+            await sees(pilot, "This run has no task.")
             await pilot.press(key, "3", key)
             assert selected(app) is None
 

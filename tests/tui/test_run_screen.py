@@ -88,7 +88,7 @@ class TestPanes:
     @pytest.mark.parametrize(
         ("goal", "said"),
         [
-            ("plan · {", ["node_result_available", "Result"]),
+            ("plan · done", ["node_result_available", "Result"]),
             ("2 tasks", ["plan_received", "Plan, 2 tasks"]),
             ("llm done", ["llm_call_completed", "prompt tokens 100", "Well."]),
             ("depends on", ["edge_added"]),

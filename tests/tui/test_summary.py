@@ -57,7 +57,7 @@ EXPECTED = {
 
 def test_a_result_is_shown_without_the_json_around_it() -> None:
     facts = ev.NodeResultAvailable(action_name="execute", result_summary='{"result": "The end...')
-    assert summary._summary(facts) == "execute · The end..."
+    assert summary._summary(facts) == "execute · The end"
 
 
 PARTICULAR = {

@@ -148,8 +148,7 @@ def _summary(published: Facts) -> str:
         case ev.InnerGraphBuilt() as facts:
             return f"{_many(facts.node_count, 'task')}, {_many(facts.edge_count, 'dependency', 'dependencies')}"
         case ev.NodeResultAvailable() as facts:
-            result = (facts.result_summary or "").removeprefix('{"result": ').removeprefix('"')  # JSON, mostly cut
-            return f"{facts.action_name or '?'} · {result}"
+            return f"{facts.action_name or '?'} · {_result(facts.result_summary or '')}"
         case ev.LlmCallStarted() as facts:
             return " · ".join(filter(None, (agent(facts.agent_class), facts.about, facts.model or "?")))
         case ev.LlmCallCompleted() as facts:
@@ -168,6 +167,12 @@ def _summary(published: Facts) -> str:
 def _outcome(call: str, error: str | None, result: str | None) -> str:
     """A call and its result. An error precedes the call, as a long line is cut at its end."""
     return f"{error} · {call}" if error else f"{call} · {result or ''}"
+
+
+def _result(summary: str) -> str:
+    """The value of a result, which is published as JSON that is mostly cut."""
+    value = summary.removeprefix('{"result": ')
+    return value if value == summary else value.removesuffix("...").removesuffix("}").strip('"')
 
 
 def _number(number: int | None) -> str:
