@@ -120,14 +120,14 @@ class TestOpening:
             assert selected(app) == "root"
             assert position(app) == next(n for n, e in enumerate(Recorder().whole().events, 1) if e.type == "node_created")
 
-    async def test_a_live_run_opens_on_its_first_task(self) -> None:
+    async def test_a_live_run_opens_on_the_task_at_work(self) -> None:
         made = book().step_started("part").llm("part", error="timeout")
         app = stored(made)
         app.clock = lambda: made.events[-1].time + 1.0
         async with watching(app, 80, 24) as pilot:
             await pilot.press("enter")
             await rest(pilot)
-            assert selected(app) == "book"
+            assert selected(app) == "part"
 
     async def test_the_error_leads_back_to_its_event(self) -> None:
         made = died()
