@@ -30,7 +30,9 @@ def fill(path: Path) -> None:
     store(path, long.entries, pricing=lambda model, time, usage: Price(0.25, f"openai/{model}"))
     working = Recorder("working").root("w").plan("w", "w1", "w2").step_started("w1").llm_started("w1", "open")
     store(path, working.tool_invoked("w1", "also open").llm_completed("w1", "end first", tokens=(1, 2)).entries)
-    failed = Recorder("failed").run_started().root("f").step_started("f").llm("f", error="timeout")
+    failed = Recorder("failed").run_started().root("f").node("f", "g", "Write a book").step_started("f")
+    for _ in range(3):
+        failed.llm("f", error="timeout")
     store(path, failed.run_error().entries)
     store(path, Recorder(None).root("nameless").step("nameless", "execute", after="FINISH").entries)
     store(path, [entry_of(b"not json", 7)])

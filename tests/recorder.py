@@ -106,6 +106,11 @@ class Recorder:
         self.run_id = None
         return self
 
+    def later(self, seconds: float) -> Self:
+        """From here on, so much later."""
+        self._start += timedelta(seconds=seconds)
+        return self
+
     # The run
 
     def run_started(self, mode: str = "report", goals: Sequence[str] = (), parallel: bool = False) -> Self:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from math import inf
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on, work
 from textual.app import App, SystemCommand
@@ -18,6 +18,7 @@ from textual.theme import Theme
 
 from store.database.reader import Reader
 from store.errors import FileReplaced, StoreError
+from store.model.runaway import NO_BUDGET, Budget
 from tui.app_keys import APP_KEYS
 from tui.app_style import APP_CSS
 from tui.ascii_filter import AsciiFilter
@@ -36,6 +37,9 @@ from tui.theme import Glyphs
 from tui.view_state import ViewState
 from tui.widgets.status_bar import StatusBar
 
+if TYPE_CHECKING:
+    from tui.screens.now import NowScreen
+
 INTERRUPT_WITHIN_S = 2.0
 """Seconds within which a second Ctrl+C quits."""
 
@@ -44,7 +48,8 @@ class Treetop(App[None]):
     """The screens for the runs of one file.
 
     `run`: run to open at the start, by id, unique prefix, or `latest`. `ingest`: whether to start an ingester. `clock`:
-    function that returns the current time, in seconds since 1970.
+    function that returns the current time, in seconds since 1970. `budget`: of each run. `now`: whether to open the screen
+    of what all live runs do.
     """
 
     TITLE = "treetop"
@@ -62,6 +67,8 @@ class Treetop(App[None]):
         light: bool = False,
         ascii_only: bool = False,
         clock: Callable[[], float] = time.time,
+        budget: Budget = NO_BUDGET,
+        now: bool = False,
     ) -> None:
         # Before Textual starts: a later change of the theme would parse all styles again.
         self.set_reactive(App.theme, LIGHT.name if light else DARK.name)
@@ -72,6 +79,8 @@ class Treetop(App[None]):
         self.clock = clock
         self.glyphs = Glyphs(ascii_only)
         self._run = run
+        self._budget = budget
+        self._now = now
         self._view = ViewState()
         self._feed = FileFeed(path, url, streams, ingest, self)
         # Textual's filter for NO_COLOR stays. Its ANSI filter inspects every line, for colours that are not used here.
@@ -96,7 +105,7 @@ class Treetop(App[None]):
         await self._feed.open()
 
     def get_default_screen(self) -> RunsScreen:
-        screen = RunsScreen(self.glyphs, self.clock, self.path, self._feed.empty_hint)
+        screen = RunsScreen(self.glyphs, self.clock, self.path, self._feed.empty_hint, self._budget)
         screen.news(self._feed.reader)
         return screen
 
@@ -123,7 +132,10 @@ class Treetop(App[None]):
     # The file, as `FileFeed` reports it
 
     async def file_opened(self) -> None:
-        """Open the run of the command line."""
+        """Open the run, or the screen, of the command line."""
+        if self._feed.reader is not None and self._now:
+            self._now = False
+            self._open_now()
         if self._feed.reader is not None and self._run is not None:
             name, self._run = self._run, None
             await self._open_named(self._feed.reader, name)
@@ -223,15 +235,17 @@ class Treetop(App[None]):
 
     # Screens
 
-    def open_run(self, run_id: str, follow: bool = False) -> None:
-        """Show a run on top of the list, in place of the present one."""
+    def open_run(self, run_id: str, follow: bool = False, node_id: str | None = None, keep: bool = False) -> None:
+        """Show a run on top of the list, or if `keep`, of the present screen. `node_id`: the task to select."""
         from tui.screens.run import RunScreen
         from tui.session.session import Session
 
         reader = self._feed.reader
         assert reader is not None
-        self.action_runs()
-        screen = RunScreen(self.glyphs, self.clock, Session(reader, run_id, self.clock, follow), self._view)
+        if not keep:
+            self.action_runs()
+        session = Session(reader, run_id, self.clock, follow, node_id)
+        screen = RunScreen(self.glyphs, self.clock, session, self._view)
         self.push_screen(screen)
         screen.news(reader)
 
@@ -244,6 +258,18 @@ class Treetop(App[None]):
     @on(RunsScreen.Opened)
     def _opened(self, message: RunsScreen.Opened) -> None:
         self.open_run(message.run_id)
+
+    @on(RunsScreen.NowOpened)
+    def _open_now(self) -> None:
+        from tui.screens.now import NowScreen
+
+        screen = NowScreen(self.glyphs, self.clock, self._budget)
+        self.push_screen(screen)
+        screen.news(self._feed.reader)
+
+    def on_now_screen_opened(self, message: "NowScreen.Opened") -> None:
+        """Show the task of a step or call, so that the way back leads to the list of them."""
+        self.open_run(message.work.run.run.run_id, node_id=message.work.span.node_id, keep=True)
 
     @work(group=NAVIGATION)
     async def action_newest(self) -> None:

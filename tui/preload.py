@@ -8,6 +8,7 @@ MODULES = (
     "tui.commands",
     "tui.screens.run",
     "tui.screens.problems",
+    "tui.screens.now",
     "tui.screens.help",
     "tui.screens.confirm",
     "store.database.deletion",

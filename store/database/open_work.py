@@ -1,15 +1,15 @@
-"""The open calls and steps of all runs that may continue: what is done now, for how long, and how long it usually takes."""
+"""Reads the open steps and calls of runs, with the usual durations of calls."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from msgspec import Struct
-
+from store.database.life_sign import LifeSigns, around, with_outer
 from store.database.reader import Reader
 from store.database.run_queries import RunQueries
-from store.model.phase import CALL_BUDGET_S, STEP_BUDGET_S, may_continue
+from store.model.phase import may_continue
 from store.model.record import RunRow
-from store.model.span import Kind, Span
-from store.model.state import Node
+from store.model.runaway import NO_BUDGET, Budget, Runaway, runaways, task_runaways
+from store.model.silence import OpenWork, Usual
+from store.model.span import Span
 from store.model.statistics import percentile
 
 SAMPLE_CALLS_MAX = 20_000
@@ -18,57 +18,72 @@ SAMPLE_CALLS_MAX = 20_000
 SAMPLE_CALLS_MIN = 20
 """Ended calls of a model or tool below which it has no usual duration."""
 
-CALL_BUDGET_MIN_S = 60.0
-"""Seconds below which no call is late."""
+USUAL_FOR_S = 30.0
+"""Seconds for which computed durations are used."""
+
+UsualCalls = Mapping[tuple[str, str], Usual]
+"""Usual durations by kind of call, and model or tool."""
 
 
-class Usual(Struct, frozen=True):
-    """How long the calls of a model or tool take, in seconds."""
+class OpenWorkReader:
+    """Reads what is open, again and again: usual durations are kept for USUAL_FOR_S."""
 
-    p50: float
-    p99: float
+    def __init__(self, reader: Reader, budget: Budget = NO_BUDGET) -> None:
+        self._reader = reader
+        self._budget = budget
+        self._usual: UsualCalls = {}
+        self._computed: float | None = None
+        """Time at which usual durations were computed; None: not yet."""
 
-    @property
-    def budget(self) -> float:
-        """Seconds after which a call is late."""
-        return max(self.p99, CALL_BUDGET_MIN_S)
+    async def read(self, now: float, every: bool = False) -> list[OpenWork]:
+        """The open steps and calls of the runs that may continue; `every`: of all runs without an end. Raises FileError.
 
+        Steps and calls that wait are included, see `by_silence`.
+        """
+        async with self._reader.snapshot():
+            found = [row for row in await self._reader.open_runs() if row.run.active]
+            rows = [row for row in found if every or may_continue(row.run, now)]
+            if rows and (self._computed is None or not 0 <= now - self._computed < USUAL_FOR_S):
+                self._usual, self._computed = await _usual(self._reader), now
+            return [work for row in rows for work in await self._of_run(row)]
 
-class OpenWork(Struct, frozen=True):
-    """An open call or step. A step is left out while a call of its task, or a task inside it, is open."""
+    async def _of_run(self, row: RunRow) -> list[OpenWork]:
+        queries, run = RunQueries(self._reader, row.key), row.run
+        of_run = tuple(runaways(run, self._budget))
+        nodes = await with_outer(queries, run.working)
+        waiting = {outer for node_id in run.working for outer in around(nodes, node_id)}
+        found = [self._call(row, call, (), None, call.since, False, of_run) for call in run.calls]
+        life = LifeSigns(self._reader, row.key, run.events)
+        for node_id in run.working:
+            node, waits = nodes[node_id], node_id in waiting
+            outer = around(nodes, node_id)
+            path = tuple(nid for one in (*reversed(outer), node_id) if (nid := nodes[one].nid))  # a root has no name
+            reasons = tuple(task_runaways(node, len(outer))) or of_run
+            inside = await life.inside(node) if node.calls and not waits else 0.0
+            for call in node.calls:
+                alive = max(call.since, inside)
+                found.append(self._call(row, call, path, node.current_goal, alive, waits, reasons))
+            if node.step is not None and node.step.open:
+                waits = waits or bool(node.calls)
+                alive = node.step.since if waits else max(node.step.since, await life.of_task(node))
+                found.append(OpenWork(row, node.step, path, node.current_goal, alive, waits, None, reasons))
+        return found
 
-    run: RunRow
-    span: Span
-    path: tuple[str, ...]
-    """Names of the task and of the tasks around it, the outermost first. Empty: a call of no known task."""
-    goal: str | None
-    silent: float
-    """Seconds since its last sign of life: of a call since it began, of a step since the last event of its task."""
-    usual: Usual | None
-    """None for a step, and for a call of a model or tool with few ended calls."""
-
-    @property
-    def late(self) -> bool:
-        """Whether it has been silent for longer than its budget."""
-        if self.span.kind == Kind.STEP:
-            return self.silent > STEP_BUDGET_S
-        return self.silent > (CALL_BUDGET_S if self.usual is None else self.usual.budget)
-
-
-async def open_work(reader: Reader, now: float) -> list[OpenWork]:
-    """The open calls and steps of the runs that may continue, the longest silence first. Raises FileError."""
-    async with reader.snapshot():
-        rows = [row for row in await reader.open_runs() if may_continue(row.run, now)]
-        found, usual = list[OpenWork](), dict[tuple[str, str], Usual]()
-        if any(row.run.active for row in rows):
-            usual = await _usual(reader)
-        for row in rows:
-            found += await _of_run(reader, row, usual, now)
-    return sorted(found, key=lambda work: -work.silent)
+    def _call(
+        self,
+        row: RunRow,
+        call: Span,
+        path: tuple[str, ...],
+        goal: str | None,
+        alive: float,
+        waiting: bool,
+        reasons: tuple[Runaway, ...],
+    ) -> OpenWork:
+        usual = self._usual.get((call.kind, call.model or call.label))
+        return OpenWork(row, call, path, goal, alive, waiting, usual, reasons)
 
 
 async def _usual(reader: Reader) -> dict[tuple[str, str], Usual]:
-    """Usual durations by kind of call, and model or tool."""
     sql = (
         "SELECT kind, coalesce(model, answered, label), coalesce(seconds, finished - started) FROM span"
         " WHERE ended IS NOT NULL AND kind <> 'step' ORDER BY run DESC, born DESC LIMIT ?"
@@ -82,47 +97,3 @@ async def _usual(reader: Reader) -> dict[tuple[str, str], Usual]:
         for call, found in ((call, sorted(found)) for call, found in seconds.items())
         if len(found) >= SAMPLE_CALLS_MIN
     }
-
-
-async def _of_run(reader: Reader, row: RunRow, usual: Mapping[tuple[str, str], Usual], now: float) -> list[OpenWork]:
-    queries, run = RunQueries(reader, row.key), row.run
-    nodes = await _with_outer(queries, run.working)
-    waiting = {outer for node_id in run.working for outer in _around(nodes, node_id)}
-    found = [_open_call(row, call, (), None, usual, now) for call in run.calls]
-    keys = await queries.keys(run.working)
-    for node_id in run.working:
-        node = nodes[node_id]
-        around = [nodes[outer] for outer in (*reversed(_around(nodes, node_id)), node_id)]
-        path = tuple(outer.nid for outer in around if outer.nid)  # a root has no name
-        found += [_open_call(row, call, path, node.current_goal, usual, now) for call in node.calls]
-        if node.step is not None and node.step.open and not node.calls and node_id not in waiting:
-            latest = await queries.latest_time(keys[node_id])
-            found.append(OpenWork(row, node.step, path, node.current_goal, max(now - latest, 0.0), None))
-    return found
-
-
-def _open_call(
-    row: RunRow, call: Span, path: tuple[str, ...], goal: str | None, usual: Mapping[tuple[str, str], Usual], now: float
-) -> OpenWork:
-    name = call.kind, call.model or call.label
-    return OpenWork(row, call, path, goal, max(now - call.since, 0.0), usual.get(name))
-
-
-async def _with_outer(queries: RunQueries, node_ids: Iterable[str]) -> dict[str, Node]:
-    """Nodes and all nodes around them, by id."""
-    found: dict[str, Node] = {}
-    wanted = set(node_ids)
-    while wanted:
-        read = await queries.nodes(list((await queries.keys(wanted)).values()))
-        found |= {node.node_id: node for node in read.values()}
-        wanted = {node.outer for node in read.values() if node.outer is not None} - found.keys()
-    return found
-
-
-def _around(nodes: Mapping[str, Node], node_id: str) -> list[str]:
-    """Ids of the nodes around a node, the nearest first."""
-    found, outer = list[str](), nodes[node_id].outer
-    while outer is not None:
-        found.append(outer)
-        outer = nodes[outer].outer
-    return found

@@ -136,12 +136,6 @@ class RunQueries:
         last = spans[-1].born if len(spans) == SPANS_PER_QUERY else position
         return last, [found for span in spans if (found := span.at(position)) is not None]
 
-    async def latest_time(self, node: int) -> float:
-        """Time of the latest event of a node. Raises IndexError for a node without events."""
-        sql = "SELECT e.time FROM node_event x JOIN event e ON e.seq = x.seq WHERE x.node = ? ORDER BY x.n DESC LIMIT 1"
-        latest: float = (await self._rows(sql, (node,)))[0][0]
-        return latest
-
     async def edges(self, node_id: str, position: int) -> list[EdgeKey]:
         """Edges of the graph that a node is in, as far as they were announced by a position."""
         sql = (

@@ -44,6 +44,7 @@ CREATE TABLE run (
     totals TEXT,
     active TEXT,                            -- JSON: [node id, llm, tool or step, since] of each node that is working
     calls TEXT, orphans TEXT, failed_call TEXT,  -- JSON: calls of no known node
+    alarms TEXT,                            -- JSON: signs that it runs away, by name: how many
     skew REAL                               -- largest skew of its events
 );
 CREATE INDEX run_open ON run (last_seq) WHERE ended IS NULL;  -- for the attribution of events without a run
@@ -72,7 +73,8 @@ CREATE TABLE node (                         -- identified by (run, node_id): run
     created REAL, nid TEXT, node_type TEXT, task_type TEXT, goal TEXT, latest_goal TEXT, layer INTEGER,
     outer INTEGER, loop TEXT, root TEXT, children INTEGER NOT NULL,
     status TEXT, started REAL, finished REAL, busy REAL NOT NULL,
-    step TEXT, calls TEXT, orphans TEXT, failed_call TEXT, results TEXT,
+    step TEXT, calls TEXT, orphans TEXT, failed_call TEXT,
+    streaks TEXT, repeats INTEGER, results TEXT,  -- streaks: JSON: failures in a row; repeats: levels up to the same goal
     events INTEGER NOT NULL, steps INTEGER NOT NULL, aborted INTEGER NOT NULL,
     llm_calls INTEGER NOT NULL, tool_calls INTEGER NOT NULL,
     tokens_in INTEGER, tokens_out INTEGER, cost REAL, unpriced INTEGER NOT NULL,
@@ -103,7 +105,7 @@ CREATE TABLE span (                         -- steps and calls
     parent INTEGER,                         -- born of the step that a call belongs to
     number INTEGER,                         -- number of a step
     call_id TEXT, inferred INTEGER NOT NULL,
-    began INTEGER, started REAL, model TEXT,       -- beginning: position, time; NULL: unknown
+    began INTEGER, started REAL, model TEXT, arguments INTEGER,  -- beginning: position, ..., checksum; NULL: unknown
     aborted INTEGER, latest REAL,           -- abort: position, and time of the event before it
     ended INTEGER, finished REAL, seconds REAL, failed INTEGER NOT NULL, answered TEXT,  -- end: position, time, ...
     tokens_in INTEGER, tokens_cached INTEGER, tokens_written INTEGER, tokens_out INTEGER, tokens_reasoning INTEGER,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, MutableMapping
 from copy import copy
 
+from store.model.alarm import check_place, count_child
 from store.model.change import Change, Move, Transition
 from store.model.facts import Id
 from store.model.price import Price
@@ -181,12 +182,14 @@ class Accumulator:
         total = node.total
         counted = total != Sums()
         if node.outer is not None:
-            self.node(node.outer).children -= 1
+            count_child(self.run, self.node(node.outer), -1)
         for sums in self.above(node) if counted else ():
             sums.add(total, -1)
         if parent_id is not None:
-            self.node(parent_id).children += 1
+            count_child(self.run, self.node(parent_id), 1)
         node.outer = parent_id
+        if node.created is not None:
+            check_place(self.run, self.nodes, node, new=False)
         for sums in self.above(node) if counted else ():
             sums.add(total)
 

@@ -1,6 +1,7 @@
 """JSON documents of runs, nodes, edges and events. Every program that prints or sends JSON uses these."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ import msgspec
 
 from store.model.phase import elapsed, errors, latest_time, open_work, phase, unfinished
 from store.model.record import RunRow
+from store.model.runaway import NO_BUDGET, Budget, Runaway, runaways, task_runaways
 from store.model.span import Span
 from store.model.state import Edge, Node, Run, Sums, Work
 
@@ -15,13 +17,13 @@ Document = dict[str, Any]
 """A JSON object: strings, numbers, booleans, None, lists and dicts."""
 
 
-def row_document(row: RunRow, now: float) -> Document:
+def row_document(row: RunRow, now: float, budget: Budget = NO_BUDGET) -> Document:
     """A run as an element of the list of runs (`treetop runs --json`)."""
-    return {**run_document(row.run, now), "bytes": row.bytes, "gaps": row.gaps}
+    return {**run_document(row.run, now, budget), "bytes": row.bytes, "gaps": row.gaps}
 
 
-def run_document(run: Run, now: float) -> Document:
-    """A run without its nodes. `now`: see `phase`."""
+def run_document(run: Run, now: float, budget: Budget = NO_BUDGET) -> Document:
+    """A run without its nodes. `now`: see `phase`. `budget`: what it may use."""
     return {
         "run_id": run.run_id,
         "status": phase(run, now),
@@ -37,11 +39,17 @@ def run_document(run: Run, now: float) -> Document:
         "tokens_out": run.tokens_out,
         "errors": errors(run),
         "error": run.error,
+        "runaways": runaway_documents(runaways(run, budget)),
         "root": run.root,
         "root_count": run.roots,
         "total": sums_document(run.total),
         "skew_seconds": run.skew,
     }
+
+
+def runaway_documents(found: Iterable[Runaway]) -> list[Document]:
+    """Why a run or a task runs away."""
+    return [{"sign": one.sign, "reason": one.reason} for one in found]
 
 
 def work_document(work: Work) -> Document:
@@ -98,6 +106,7 @@ def node_document(node: Node, depth: int) -> Document:
         "tokens_in": node.tokens_in,
         "tokens_out": node.tokens_out,
         "errors": errors(node),
+        "runaways": runaway_documents(task_runaways(node, depth)),
         "own": sums_document(node.own),
         "total": sums_document(node.total),
     }

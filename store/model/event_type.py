@@ -6,16 +6,14 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
-from store.model.facts import PREVIEW_CHARS, Facts, Id, Int, Preview
+from store.model.facts import PREVIEW_CHARS, Facts, Id, Int, Preview, checksum
+from store.model.prompt import NO_PROMPT, checksum_of, end_of
 
 CUT_PROMPT_CHARS = 203
 """Characters of a `prompt_preview` that is cut off. Agents publish up to 200, and always add three dots."""
 
 PLAN_TASKS_MAX = 10_000
 """Tasks of a plan that the facts keep."""
-
-PROMPT_BYTES_MAX = 1_000_000
-"""Bytes of a prompt. The end of a larger one is not extracted."""
 
 Seconds = Annotated[float, Meta(ge=-1e15, le=1e15)]
 """A duration. Bounded so that NaN and infinity are rejected and sums stay finite."""
@@ -196,27 +194,6 @@ class NodeResultAvailable(Facts, frozen=True, omit_defaults=True):
     result_summary: Preview = None
 
 
-class Message(Struct, frozen=True, gc=False):
-    """A message in a prompt."""
-
-    content: str | None = None
-
-
-_NO_PROMPT = msgspec.Raw()
-_messages = msgspec.json.Decoder(list[Message], strict=False)
-
-
-def _end_of(prompt: msgspec.Raw) -> str | None:
-    """The end of the last message of a prompt; None if the prompt is too large or not a list of messages."""
-    if len(bytes(prompt)) > PROMPT_BYTES_MAX:
-        return None
-    try:
-        contents = [message.content for message in _messages.decode(prompt) if message.content]
-    except (ValueError, RecursionError, MemoryError):
-        return None
-    return contents[-1][-PREVIEW_CHARS:] if contents else None
-
-
 class LlmCallStarted(Facts, frozen=True, omit_defaults=True):
     """A call to a language model began."""
 
@@ -229,8 +206,10 @@ class LlmCallStarted(Facts, frozen=True, omit_defaults=True):
     prompt_preview: Preview = None
     task_goal: Preview = None
     """Goal of the node for which the call is made."""
-    prompt: msgspec.Raw = _NO_PROMPT
+    prompt: msgspec.Raw = NO_PROMPT
     """As published. Empty in a decoded event."""
+    prompt_checksum: Int | None = None
+    """CRC-32 of the prompt. Prompts share their beginning, and are too long to be compared."""
     prompt_end: Preview = None
     """End of the last message of the prompt, if there is no goal. Prompts share their beginning, which is a template."""
 
@@ -238,8 +217,16 @@ class LlmCallStarted(Facts, frozen=True, omit_defaults=True):
         Facts.__post_init__(self)
         if self.prompt:
             if not self.task_goal and len(self.prompt_preview or "") >= CUT_PROMPT_CHARS:
-                force_setattr(self, "prompt_end", _end_of(self.prompt))
-            force_setattr(self, "prompt", _NO_PROMPT)
+                force_setattr(self, "prompt_end", end_of(self.prompt))
+            force_setattr(self, "prompt_checksum", checksum_of(self.prompt))
+            force_setattr(self, "prompt", NO_PROMPT)
+
+    @property
+    def arguments(self) -> int | None:
+        """Checksum of the prompt, else of its beginning; None if neither was published."""
+        if self.prompt_checksum is not None or not self.prompt_preview:
+            return self.prompt_checksum
+        return checksum(self.prompt_preview)
 
     @property
     def about(self) -> str:
@@ -295,6 +282,20 @@ class ToolInvoked(Facts, frozen=True, omit_defaults=True):
     api_name: str | None = None
     tool_call_id: Id = None
     args_summary: Preview = None
+    args_checksum: Int | None = None
+    """CRC-32 of `args_summary` as published, if the preview is shorter."""
+
+    def __post_init__(self) -> None:
+        if self.args_summary is not None and len(self.args_summary) > PREVIEW_CHARS:
+            force_setattr(self, "args_checksum", checksum(self.args_summary))
+        Facts.__post_init__(self)
+
+    @property
+    def arguments(self) -> int | None:
+        """Checksum of the arguments as far as they were published; None if they were not."""
+        if self.args_checksum is not None or self.args_summary is None:
+            return self.args_checksum
+        return checksum(self.args_summary)
 
 
 class ToolReturned(Facts, frozen=True, omit_defaults=True):

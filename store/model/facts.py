@@ -5,6 +5,7 @@ prompts and responses are skipped here, not parsed.
 """
 
 from typing import Annotated, ClassVar
+from zlib import crc32
 
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
@@ -20,6 +21,11 @@ Int = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 Preview = str | None
 """A text that is cut to `PREVIEW_CHARS`."""
+
+
+def checksum(text: str) -> int:
+    """CRC-32 of a text, by which equal arguments are recognised."""
+    return crc32(text.encode("utf-8", "surrogatepass"))
 
 
 class Facts(Struct, frozen=True, omit_defaults=True, gc=False):

@@ -16,6 +16,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from store.model.accumulator import Accumulator
+from store.model.alarm import check_place
 from store.model.change import Change
 from store.model.event import Event
 from store.model.event_type import (
@@ -244,7 +245,7 @@ def _node_created(acc: Accumulator, facts: NodeCreated, time: float) -> None:
     if facts.subject is None:
         return
     node = acc.node(facts.subject)
-    node.created = time
+    new, node.created = node.created is None, None  # until it has its place
     node.nid = None if facts.node_nid is None else str(facts.node_nid)
     node.node_type, node.task_type, node.goal = facts.node_type, facts.task_type, facts.task_goal
     node.layer = facts.layer
@@ -255,6 +256,8 @@ def _node_created(acc: Accumulator, facts: NodeCreated, time: float) -> None:
     else:
         acc.set_root(node, facts.root_node_id)
         acc.set_parent(node, facts.outer_node_id)
+    node.created = time
+    check_place(acc.run, acc.nodes, node, new)
     acc.update_run_goal(node)
     if node.status is None:
         acc.set_status(node, Status.READY if facts.is_root else Status.NOT_READY, time)

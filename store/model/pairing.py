@@ -10,6 +10,7 @@ from typing import NamedTuple, get_args
 from msgspec.structs import replace
 
 from store.model.accumulator import Accumulator
+from store.model.alarm import count_call
 from store.model.event_type import LlmCallCompleted, LlmCallStarted, TokenUsage, ToolInvoked, ToolReturned
 from store.model.facts import Id
 from store.model.span import Kind, Span, add_known
@@ -98,7 +99,7 @@ def infer_node(acc: Accumulator, facts: CallEvent) -> tuple[str, bool] | None:
     return None
 
 
-def begin_call(acc: Accumulator, facts: CallEvent, time: float, model: str | None = None) -> None:
+def begin_call(acc: Accumulator, facts: LlmCallStarted | ToolInvoked, time: float, model: str | None = None) -> None:
     """Open a call, or add the beginning to a call whose end came first.
 
     A beginning that is later than the end belongs to another call: some agents use an id again.
@@ -106,9 +107,9 @@ def begin_call(acc: Accumulator, facts: CallEvent, time: float, model: str | Non
     holder, name = _holder(acc, facts), call_name(facts)
     first = _take_orphan(holder, name, lambda call: call.finished is not None and time <= call.finished)
     if first is not None:
-        acc.put_span(replace(first, began=acc.run.events, started=time, model=model))
+        acc.put_span(replace(first, began=acc.run.events, started=time, model=model, arguments=facts.arguments))
         return
-    call = _new_call(acc, holder, name, acc.run.events, time, model)
+    call = _new_call(acc, holder, name, acc.run.events, time, model, facts.arguments)
     acc.put_span(call)
     holder.calls += (call,)
     acc.update_active(holder)
@@ -126,13 +127,15 @@ def end_call(acc: Accumulator, facts: LlmCallCompleted | ToolReturned, time: flo
             call = _new_call(acc, holder, name)
             _count(acc, holder, name.kind)
         else:
-            call = _new_call(acc, holder, name, inferred.began, inferred.started, inferred.model)
+            call = _new_call(acc, holder, name, inferred.began, inferred.started, inferred.model, inferred.arguments)
             unseen = False
             if isinstance(holder, Node):
                 _count_node(acc, holder, name.kind)
     call = _ended(call, holder.failed_call, facts, acc, time)
     acc.put_span(call)
     _count_use(acc, holder, call)
+    if isinstance(holder, Node):
+        count_call(acc.run, holder, call)
     if call.failed:
         holder.failed_call = call
     elif holder.failed_call is not None and _is_retry(call, holder.failed_call):
@@ -164,8 +167,9 @@ def _new_call(
     began: int | None = None,
     started: float | None = None,
     model: str | None = None,
+    arguments: int | None = None,
 ) -> Span:
-    """A call whose first event is the current one. `began`, `started` and `model`: its beginning, if known."""
+    """A call whose first event is the current one. `began` and all that follows: its beginning, if known."""
     position = acc.run.events
     node = holder if isinstance(holder, Node) else None
     step = None if node is None else node.step
@@ -180,6 +184,7 @@ def _new_call(
         began=began,
         started=started,
         model=model,
+        arguments=arguments,
     )
 
 

@@ -62,6 +62,8 @@ class Span(Struct, frozen=True, array_like=True):
     """Time of its beginning."""
     model: str | None = None
     """Model that was asked for."""
+    arguments: int | None = None
+    """Checksum of the arguments of a call: of the prompt, or of the arguments of the tool. None: not published."""
     aborted: int | None = None
     """Position of the event that aborted it. Kept if it ends later."""
     latest: float | None = None
@@ -129,7 +131,7 @@ class Span(Struct, frozen=True, array_like=True):
         if _after(span.withdrawn, position):
             span = replace(span, withdrawn=None)
         if _after(span.began, position):
-            span = replace(span, began=None, started=None, model=None)
+            span = replace(span, began=None, started=None, model=None, arguments=None)
         if _after(span.aborted, position):
             span = replace(span, aborted=None, latest=None)
         if _after(span.ended, position):

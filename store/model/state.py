@@ -60,6 +60,35 @@ class Sums(Struct, array_like=True):
             setattr(self, name, getattr(self, name) + sign * getattr(other, name))
 
 
+class Sign(StrEnum):
+    """Signs of a run that runs away, see `alarm`."""
+
+    CALL = "repeated call"
+    """A call failed several times in a row with the same arguments."""
+    GOAL = "repeated goal"
+    """A task has the goal of a task around it."""
+    DEPTH = "depth"
+    """A task is inside many others."""
+    FAN_OUT = "fan-out"
+    """A task has many tasks directly inside."""
+
+
+class Streak(NamedTuple):
+    """The failures in a row of a call in a task: without a success of the same call with the same arguments between."""
+
+    kind: str
+    name: str
+    """Model or agent class, or tool and function."""
+    arguments: int
+    """`Span.arguments` of the call."""
+    failures: int = 0
+    """Failures since the last success."""
+    most: int = 0
+    """The most failures in a row so far."""
+    latest: int = 0
+    """Position of the latest failure."""
+
+
 class Work(Struct, frozen=True, array_like=True):
     """The open span of a node: its latest open call, else its open step."""
 
@@ -108,6 +137,10 @@ class Node(Struct, array_like=True):
     """Counted calls with an id that have no beginning, or were aborted: their other event may follow."""
     failed_call: Span | None = None
     """The latest failed call, until it is repeated with success."""
+    streaks: tuple[Streak, ...] = ()
+    """Failed calls, until the same call succeeds. Long streaks stay."""
+    repeats: int | None = None
+    """Number of levels up to the nearest node with the same goal; None if no node above has it."""
     results: dict[str, int] = field(default_factory=dict)
     """Action (plan, execute, final_aggregate) to the position of its latest result."""
     events: int = 0
@@ -161,6 +194,11 @@ class Node(Struct, array_like=True):
     def working(self) -> bool:
         """Whether a step or call of the node is open."""
         return bool(self.calls) or (self.step is not None and self.step.open)
+
+    @property
+    def is_execution(self) -> bool:
+        """Whether the node is the execution of the node around it. The planner names it `0`, and it has the same goal."""
+        return self.node_type == "EXECUTE_NODE" and self.nid == "0"
 
     @property
     def current_goal(self) -> str | None:
@@ -245,6 +283,8 @@ class Run(Struct, array_like=True):
     """Like `Node.orphans`, for calls of no known node."""
     failed_call: Span | None = None
     """Like `Node.failed_call`, for calls of no known node."""
+    alarms: dict[str, int] = field(default_factory=dict)
+    """By `Sign`: number of long streaks, of nodes with a repeated goal, of deep nodes, of nodes with many children."""
     skew: float | None = None
     """The largest difference of an implausible publisher clock from the arrival time in seconds; negative if the clock was
     behind."""

@@ -9,6 +9,7 @@ import pytest
 from store.database.analysis import merged, without
 from tests.cli.test_cli import one_line, treetop
 from tests.recorder import Recorder
+from tests.runaways import PLANTED, Planted
 from tests.tables import store
 
 UTC = {"TZ": "UTC", "PYTHONIOENCODING": "utf-8"}
@@ -202,7 +203,20 @@ class TestCheck:
     def test_a_run_may_have_to_be_free(self, costly: Path) -> None:
         assert self.checked(costly, "--max-cost", "0") == (1, "cost: $0.75; the limit is $0\n")
 
-    def test_a_check_without_limits_is_refused(self, costly: Path) -> None:
-        done = treetop("check", "latest", "--db", str(costly))
-        assert done.returncode == 2
-        assert "specify at least one of --max-cost" in one_line(done.stderr)
+    def test_a_check_without_limits_is_for_runaways(self, costly: Path) -> None:
+        assert self.checked(costly) == (0, "")
+
+    @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.kind)
+    def test_each_reason_of_a_runaway_is_one_line(self, db: Path, planted: Planted) -> None:
+        store(db, planted.make())
+        code, text = self.checked(db)
+        if planted.sign in (None, "cost", "tokens"):  # a budget is --max-cost, --max-tokens
+            assert (code, text) == (0, "")
+            return
+        lines = text.splitlines()
+        assert (code, {line.split(":")[1].strip() for line in lines}) == (1, {planted.sign})
+        if planted.sign == "depth":
+            assert lines == ["runaway: depth: 3 tasks with more than 20 tasks around each"]
+        else:
+            assert any(line.endswith(f": {planted.reason}") for line in lines)
+        assert self.checked(db, "--allow-runaway") == (0, "")

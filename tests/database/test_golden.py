@@ -38,9 +38,9 @@ def test_the_file_has_a_value_in_every_column(db: Path) -> None:
     assert query(db, "SELECT data FROM rejected") == [(b"not json",)]
     assert query(db, "PRAGMA user_version") == [(VERSION,)]
     assert query(db, "PRAGMA integrity_check") == [("ok",)]
-    for column in ("roots", "active", "totals", "error", "goal"):
+    for column in ("roots", "active", "totals", "error", "goal", "alarms"):
         assert query(db, f"SELECT count(*) FROM run WHERE {column} IS NOT NULL")[0][0] > 0, column
-    for column in ("step", "calls", "orphans", "results", "outer", "troubled"):
+    for column in ("step", "calls", "orphans", "results", "outer", "troubled", "streaks", "repeats"):
         assert query(db, f"SELECT count(*) FROM node WHERE {column} IS NOT NULL")[0][0] > 0, column
     for table in ("event", "span"):
         assert query(db, f"SELECT count(*) FROM {table} WHERE priced_as IS NOT NULL")[0][0] > 0, table

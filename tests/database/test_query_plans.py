@@ -9,9 +9,11 @@ import pytest
 from store.database.failure_queries import FailureQueries
 from store.database.file import connect_reader
 from store.database.history import History
+from store.database.life_sign import LifeSigns
 from store.database.reader import Reader
 from store.database.run_queries import RunQueries
 from store.model.record import Match
+from store.model.state import Node
 from tests.recorder import Recorder
 from tests.tables import query, store
 
@@ -41,7 +43,7 @@ WORDS, KIND, FAILED = Match(words="x"), Match(types=frozenset({"step_started"}))
 
 def questions(reader: Reader, run: RunQueries, keys: dict[str, int]) -> dict[str, Callable[[], Awaitable[object]]]:
     """All queries of a file and of one of its runs."""
-    search, errors = keys["search"], FailureQueries(reader, run.key)
+    search, errors, life = keys["search"], FailureQueries(reader, run.key), LifeSigns(reader, run.key, 40)
     return {
         "runs": reader.runs,
         "open_runs": reader.open_runs,
@@ -68,7 +70,9 @@ def questions(reader: Reader, run: RunQueries, keys: dict[str, int]) -> dict[str
         "with_errors": run.with_errors,
         "edges": lambda: run.edges("search", 30),
         "all_edges": lambda: run.all_edges(30),
-        "latest_time": lambda: run.latest_time(search),
+        "of_task": lambda: life.of_task(Node("search", 1)),
+        "all_inside": lambda: life.all_inside(search),
+        "recent": life.recent,
         "spans": lambda: run.spans(list(keys.values()), 30),
         "all_spans": lambda: run.all_spans(3, 30),
         "events": lambda: run.events(3, 9),

@@ -1,4 +1,4 @@
-"""`treetop check`: whether a run stayed within limits, for scripts."""
+"""`treetop check`: whether a run stayed within limits and does not run away, for scripts."""
 
 import sys
 import time
@@ -8,8 +8,10 @@ from pathlib import Path
 import click
 
 from store.database.reader import Reader
+from store.database.runaway_queries import TASK_SIGNS, RunawayTask, runaway_tasks
 from store.model.phase import Phase, elapsed, phase, unfinished
 from store.model.record import RunRow
+from store.model.runaway import runaways
 from store.model.state import Run
 from tui import format as fmt
 from tui.cli import option
@@ -17,10 +19,11 @@ from tui.cli.amount import AGE, DOLLARS, TOKENS
 from tui.cli.query import query
 from tui.cli.terminal import echo
 from tui.models import summary
+from tui.models.name import task_name
 from tui.text import clean
 
 FOUND = 1
-"""Exit code if a limit was exceeded."""
+"""Exit code if a limit was exceeded, or the run runs away."""
 
 
 @click.command()
@@ -30,32 +33,54 @@ FOUND = 1
 @click.option("--max-time", type=AGE.parse, metavar="TIME", help="Longest duration, such as 90s, 10m, 2h.")
 @click.option("--max-tokens", type=TOKENS.parse, metavar="N", help="Most tokens, in and out together, such as 500k, 2M.")
 @click.option("--no-failed", is_flag=True, help="The run must have ended, without an error and with all tasks finished.")
+@click.option("--allow-runaway", is_flag=True, help="Do not check whether the run runs away.")
 def check(
-    run: str, db: Path, max_cost: float | None, max_time: float | None, max_tokens: float | None, no_failed: bool
+    run: str,
+    db: Path,
+    max_cost: float | None,
+    max_time: float | None,
+    max_tokens: float | None,
+    no_failed: bool,
+    allow_runaway: bool,
 ) -> None:
-    """Check that a run stayed within limits.
+    """Check that a run stayed within limits, and does not run away.
 
-    RUN is the id of a run, the beginning of an id, or `latest`. Prints one line for each limit that was exceeded, and exits
-    with 1 if there is one. What is unknown, such as the cost of calls without a price, is printed and does not count.
+    RUN is the id of a run, the beginning of an id, or `latest`. Prints one line for each limit that was exceeded and for
+    each reason why the run runs away: a call that fails again and again with the same arguments, a task with the goal of a
+    task around it, too many tasks inside each other or beside each other. Exits with 1 if there is such a line. What is
+    unknown, such as the cost of calls without a price, is printed and does not count.
     """
-    if max_cost is max_time is max_tokens is None and not no_failed:
-        raise click.UsageError("specify at least one of --max-cost, --max-time, --max-tokens, --no-failed")
 
-    async def find(reader: Reader) -> RunRow:
-        return await reader.find(await reader.resolve(run))
+    async def find(reader: Reader) -> tuple[RunRow, list[RunawayTask]]:
+        async with reader.snapshot():
+            row = await reader.find(await reader.resolve(run))
+            return row, [] if allow_runaway else await runaway_tasks(reader, row)
 
-    found, now = query(db, find).run, time.time()
+    (row, tasks), now = query(db, find), time.time()
+    found = row.run
     findings = [
         *([] if max_cost is None else _cost(found, max_cost)),
         *([] if max_time is None else _time(found, max_time, now)),
         *([] if max_tokens is None else _tokens(found, max_tokens)),
         *(_end(found, now) if no_failed else []),
+        *([] if allow_runaway else _runaways(found, tasks)),
     ]
     for finding in findings:
         echo(finding)
     exceeded = [finding for finding in findings if not finding.startswith("note: ")]
     if exceeded:
         sys.exit(FOUND)
+
+
+def _runaways(run: Run, tasks: list[RunawayTask]) -> Iterator[str]:
+    """One line for each reason of a task; of the run for the depth, which no task has alone."""
+    for task in tasks:
+        name = clean(task_name(task.node.nid, task.outer_nid), 80)
+        for reason in task.reasons:
+            yield f"runaway: {reason.sign}: task {name}: {clean(reason.reason, 200)}"
+    for reason in runaways(run):
+        if reason.sign not in TASK_SIGNS:
+            yield f"runaway: {reason.sign}: {reason.reason}"
 
 
 def _cost(run: Run, limit: float) -> Iterator[str]:

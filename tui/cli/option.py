@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tui.cli.amount import SPEED
+from store.model.runaway import Budget
+from tui.cli.amount import DOLLARS, SPEED, TOKENS
 
 if TYPE_CHECKING:
     from store.pricing.pricer import Pricer
@@ -114,6 +115,24 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead 
 
 RUN = click.argument("run")
 """Id of a run, the beginning of an id, or `latest`."""
+
+
+def budget(function: Function) -> Function:
+    """The options of the budget of a run, which `budget_of` puts together."""
+    tokens = _budget("--budget-tokens", TOKENS.parse, "N", "Mark runs that used more tokens than this, such as 500k, 2M.")
+    return _budget("--budget-cost", DOLLARS.parse, "DOLLARS", "Mark runs that cost more than this, such as 2.50.")(
+        tokens(function)
+    )
+
+
+def _budget(name: str, parse: Callable[[str], float], metavar: str, text: str) -> Callable[[Function], Function]:
+    variable = f"TREETOP_{name.removeprefix('--').replace('-', '_').upper()}"
+    return _shared(name, type=parse, metavar=metavar, envvar=variable, help=text)
+
+
+def budget_of(cost: float | None, tokens: float | None) -> Budget:
+    """The budget in these options."""
+    return Budget(cost, None if tokens is None else round(tokens))
 
 
 def speed(default: str, text: str) -> Callable[[Function], Function]:

@@ -110,6 +110,7 @@ def _discard_output() -> None:
 @option.PRICES
 @option.LIGHT
 @option.ASCII
+@option.budget
 @click.option("--no-ingest", is_flag=True, help="Show the file; store nothing and do not connect to Redis.")
 @click.version_option(package_name="treetop", prog_name="treetop")
 @click.pass_context
@@ -120,6 +121,8 @@ def treetop(
     streams: tuple[str, ...],
     light: bool,
     ascii_only: bool | None,
+    budget_cost: float | None,
+    budget_tokens: float | None,
     no_ingest: bool,
 ) -> None:
     """htop for trees of agents: watch live and recorded runs of recursive agents.
@@ -130,7 +133,8 @@ def treetop(
     if ctx.invoked_subcommand is None:
         from tui.cli.screen import open_screens
 
-        sys.exit(open_screens(db, url, streams, ctx.obj, not no_ingest, light, ascii_only))
+        budget = option.budget_of(budget_cost, budget_tokens)
+        sys.exit(open_screens(db, url, streams, ctx.obj, not no_ingest, light, ascii_only, budget))
 
 
 def main() -> NoReturn:

@@ -6,6 +6,7 @@ from store.database.whole_run import WholeRun
 from store.model.event_type import RunError
 from store.model.phase import elapsed, errors, last_stepped, latest_time
 from store.model.record import Failure, RunRow
+from store.model.runaway import NO_BUDGET, Budget, runaways, task_runaways
 from store.model.span import Outcome
 from store.model.state import Node, Run, Status
 from tui import format as fmt
@@ -17,8 +18,8 @@ from tui.text import clean
 from tui.theme import Glyphs, node_mark, task_name
 
 
-def runs_text(rows: Sequence[RunRow], now: float) -> str:
-    """A table with one line for each run."""
+def runs_text(rows: Sequence[RunRow], now: float, budget: Budget = NO_BUDGET) -> str:
+    """A table with one line for each run. A run that runs away, or exceeds the budget, has the first reason."""
     if not rows:
         return "no runs yet"
     titles = ("RUN", "WHEN", "STATUS", "TASKS", "TIME", "EVENTS", "TOKENS", "COST", "ERR", "GOAL")
@@ -33,7 +34,7 @@ def runs_text(rows: Sequence[RunRow], now: float) -> str:
             fmt.count(summary.total(row.run.tokens_in, row.run.tokens_out)),
             fmt.cost(row.run.cost, row.run.unpriced),
             str(errors(row.run)),
-            clean(row.run.goal or "", 100),
+            "".join(f"! {found.sign}  " for found in runaways(row.run, budget)[:1]) + clean(row.run.goal or "", 100),
         )
         for row in rows
     ]
@@ -63,6 +64,8 @@ async def run_text(whole: WholeRun, ascii_only: bool, now: float) -> AsyncIterat
     yield f" {glyphs('dot')} ".join(facts)
     if run.skew is not None:
         yield f"clock of the agent: {summary.skew(run.skew)}; its events have their time of arrival"
+    for found in runaways(run):
+        yield f"{glyphs('runaway')} {found.sign}: {found.reason}"
     yield ""
     last_step: Node | None = None
     failed_name = ""
@@ -84,6 +87,7 @@ async def run_text(whole: WholeRun, ascii_only: bool, now: float) -> AsyncIterat
             f"[{clean(task_name(node.task_type)[0] or '?', 30)} {clean(summary.node_status(node, at), 30)}]",
             "" if own is None else fmt.duration(own),
             f"{glyphs('error')}{errors(node)}" if errors(node) else "",
+            "".join(f"{glyphs('runaway')} {found.sign}" for found in task_runaways(node, depth)[:1]),
         )
         yield f"{guides.before(depth, last)}{glyphs(mark)} {' '.join(filter(None, parts))}"
     if run.error is not None:

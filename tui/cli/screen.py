@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from store.errors import FileBusy, FileOlder
+from store.model.runaway import Budget
 from tui.cli import option
 from tui.cli.query import check_file, query
 from tui.cli.terminal import ascii_only as ascii_from_locale
@@ -14,10 +15,21 @@ from tui.cli.terminal import require_terminal
 
 
 def open_screens(
-    db: Path, url: str, streams: tuple[str, ...], run: str | None, ingest: bool, light: bool, ascii_only: bool | None
+    db: Path,
+    url: str,
+    streams: tuple[str, ...],
+    run: str | None,
+    ingest: bool,
+    light: bool,
+    ascii_only: bool | None,
+    budget: Budget,
+    now: bool = False,
 ) -> int:
-    """Open the list of runs, or a run; returns the exit code. Raises StoreError before the screens open."""
-    reload = run is None and option.reload_latest()
+    """Open the list of runs, a run, or what all live runs do now; returns the exit code.
+
+    Raises StoreError before the screens open.
+    """
+    reload = run is None and not now and option.reload_latest()
     try:
         check_file(db, run)
         if reload:
@@ -33,7 +45,8 @@ def open_screens(
     try:
         from tui.app import Treetop
 
-        app = Treetop(db, url, streams, run, ingest=ingest, light=light, ascii_only=ascii_from_locale(ascii_only))
+        ascii_only = ascii_from_locale(ascii_only)
+        app = Treetop(db, url, streams, run, ingest=ingest, light=light, ascii_only=ascii_only, budget=budget, now=now)
         app.run()
     finally:
         gc.enable()
@@ -49,8 +62,8 @@ def open_screens(
 def demo(speed: float, seed: int, tasks: int, light: bool, ascii_only: bool | None) -> None:
     """Open the screens with simulated agents: five recorded runs and a live run.
 
-    Starts a Redis server and creates a file of its own, and deletes both at the end. The live run takes about four minutes;
-    another one follows.
+    Starts a Redis server and creates a file of its own, and deletes both at the end. The live run takes about six minutes;
+    after half a minute, one of its searches hangs for two minutes. Another run follows.
     """
     require_terminal()
     click.echo("treetop: preparing the demo ...", err=True)

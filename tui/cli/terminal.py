@@ -9,9 +9,14 @@ from tui.ascii_text import to_ascii
 
 def require_terminal() -> None:
     """Raise UsageError if standard input or output is not a terminal."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not is_terminal():
         message = "this is not a terminal; `treetop runs`, `treetop show` and `treetop ingest` work without one"
         raise click.UsageError(message, click.get_current_context())
+
+
+def is_terminal() -> bool:
+    """Whether standard input and output are a terminal."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def echo(text: str) -> None:

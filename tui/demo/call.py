@@ -30,6 +30,8 @@ class Caller:
     """Number of the next model calls that fail regardless of chance."""
     tool_faults = 0
     """Number of the next searches that fail regardless of chance."""
+    searches = 0
+    """Number of searches so far."""
     ask = ""
     """The request of the current item."""
 
@@ -82,6 +84,9 @@ class Caller:
         yield wire.event("tool_invoked", call | {"args_summary": cut(str(self._texts.search(goal, turn)))}, ctx)
         began = wire.clock
         wire.spend(self._pace.search)
+        self.searches += 1
+        if self.searches == self._scenario.hangs_at:
+            wire.clock += int(1_000_000 * self._pace.hang)
         faulty = self._luck.random() < TOOL_FAULT_SHARE or self.tool_faults > 0
         self.tool_faults = max(0, self.tool_faults - 1)
         state, error = self._texts.tool_fault() if faulty else ("SUCCESS", "")

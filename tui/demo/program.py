@@ -26,6 +26,10 @@ HEAD = 60
 """Maximum number of events of the live run that are stored before the screen opens."""
 
 
+HANGING_SEARCH = 11
+"""Number of the search of the live run that hangs, about half a minute after the screen opened."""
+
+
 def recorded(now: datetime, seed: int) -> list[Scenario]:
     """The recorded runs, oldest first: a large one, one whose steps overlap, two with failures, a finished one."""
     return [
@@ -49,7 +53,8 @@ def recorded(now: datetime, seed: int) -> list[Scenario]:
 
 def live(now: datetime, seed: int, nodes: int, speed: float) -> tuple[Scenario, int]:
     """The live run, and the number of its events that are published before `now`."""
-    scenario = Scenario(seed=seed, nodes=nodes, items=2 if nodes >= 12 else 1, pace=Pace().faster(speed))
+    items = 2 if nodes >= 12 else 1
+    scenario = Scenario(seed=seed, nodes=nodes, items=items, hangs_at=HANGING_SEARCH, pace=Pace().faster(speed))
     head = list(islice(simulate(scenario), min(HEAD, 2 * nodes)))
     return replace(scenario, start=now - timedelta(seconds=head[-1].offset)), len(head)
 

@@ -32,10 +32,12 @@ class Pace:
     """Action without a call."""
     gap: float = 0.12
     """Time between two steps, in which the engine saves its state."""
+    hang: float = 330.0
+    """Exact duration of a search that hangs."""
 
     def faster(self, speed: float) -> Pace:
         """The pace of an agent that is `speed` times as fast."""
-        return Pace(self.llm / speed, self.search / speed, self.reflect / speed, self.gap / speed)
+        return Pace(self.llm / speed, self.search / speed, self.reflect / speed, self.gap / speed, self.hang / speed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,5 +63,7 @@ class Scenario:
     branches: int = 0
     """Branches of an agent whose steps overlap, 2 to 16. All items begin at once, and share them. 0: an agent with one step
     at a time. Runs with branches have the form of treetop's client; `generation` and `depth` are ignored."""
+    hangs_at: int = 0
+    """Number of the search that hangs, in a run without branches; 0: none."""
     pace: Pace = Pace()
     model: str = "gpt-4o-mini"

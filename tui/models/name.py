@@ -1,5 +1,7 @@
 """The name of a task: the planner's names of the task and of the one around it, as a path. The same on every screen."""
 
+from collections.abc import Sequence
+
 from store.model.facts import Id
 
 ROOT = "root"
@@ -20,3 +22,11 @@ def task_name(nid: Id, outer: Id) -> str:
     if not around:
         return f"{ROOT}/{own}" if own == "0" and outer is not None else own
     return own if own.startswith(f"{around}.") else f"{around}/{own}"
+
+
+def path_name(nids: Sequence[str]) -> str:
+    """The name of the task with these nids from the outermost task to itself, without that of the root."""
+    name = ""
+    for nid in nids:
+        name = task_name(nid, name)
+    return name or ROOT

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from store.model.phase import errors
 from store.model.record import Stored
+from store.model.runaway import task_runaways
 from store.model.state import Node, Run, Status
 from tui import format as fmt
 from tui.models.columns import Cell
@@ -69,6 +70,7 @@ def node_lines(node: Node, run: Run, facts: NodeFacts | None, now: float, glyphs
         ),
         fact("status", "unknown: not announced yet" if node.status is None else clean(status, 60), role),
         *([] if node.status in (None, status) else [fact("reported", clean(node.status or "", 60), "muted")]),
+        *[fact("runaway", found.reason, "failed") for found in task_runaways(node)],
         *_now(node, now),
     ]
     if facts is not None:

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 
 from rich.cells import set_cell_size
 
+from store.model.alarm import DEPTH_MAX
 from store.model.phase import errors
 from store.model.record import Stored
+from store.model.runaway import task_runaways
 from store.model.state import Node
 from tui import format as fmt
 from tui.models.columns import Cell, clip, fit, pad
@@ -110,6 +112,8 @@ def _tails(row: Row, node: Node, shown: TreeNodes, width: int, now_apart: bool, 
 
     A row that hides nodes has their errors and their activity.
     """
+    for found in task_runaways(node, row.depth if row.depth == DEPTH_MAX + 1 else 0)[:1]:  # beneath, all are too deep
+        yield Cell(f" {glyphs('runaway')}{'' if width < BRIEF_CELLS else f' {found.sign}'}", "failed")
     if failures := _failures(row, node):
         yield Cell(f" {glyphs('error')}{fmt.count(failures)}", "failed")
     if row.hidden and row.execution is None:

@@ -7,8 +7,8 @@ from store.model.state import Node, Status
 
 
 def is_execution(node: Node) -> bool:
-    """Whether the node is the execution of the task around it. The planner names it `0`."""
-    return node.node_type == "EXECUTE_NODE" and node.nid == "0"
+    """Whether the node is the execution of the task around it."""
+    return node.is_execution
 
 
 def as_one(task: Node, execution: Node | None) -> Node:
@@ -30,6 +30,7 @@ def as_one(task: Node, execution: Node | None) -> Node:
         step=max((own.step, inner.step), key=_since),
         calls=tuple(sorted((*own.calls, *inner.calls), key=_since)),
         failed_call=max((own.failed_call, inner.failed_call), key=_since),
+        streaks=(*own.streaks, *inner.streaks),
         results=own.results | inner.results,
         events=own.events + inner.events,
         steps=own.steps + inner.steps,

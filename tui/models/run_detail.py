@@ -2,6 +2,7 @@
 
 from store.model.phase import elapsed, errors, phase
 from store.model.record import Failure, RunRow
+from store.model.runaway import NO_BUDGET, Budget, runaways
 from store.model.state import Node, Run
 from tui import format as fmt
 from tui.models import failure_text, summary
@@ -14,7 +15,9 @@ NOW_LINES_MAX = 8
 """Lines for the open calls and steps of a run."""
 
 
-def run_lines(row: RunRow, now: float, glyphs: Glyphs, last_error: Failure | None = None) -> list[Line]:
+def run_lines(
+    row: RunRow, now: float, glyphs: Glyphs, last_error: Failure | None = None, budget: Budget = NO_BUDGET
+) -> list[Line]:
     """One run of the list of runs at the time `now`. `last_error`: its newest error, None if it is not read."""
     run = row.run
     mark, role = run_mark(phase(run, now))
@@ -25,6 +28,7 @@ def run_lines(row: RunRow, now: float, glyphs: Glyphs, last_error: Failure | Non
         Line((Cell(f"{glyphs(mark)} {summary.run_status(run, now)}  ", role), Cell(times, "muted"))),
         *prose(run.goal or "no goal published yet", "strong" if run.goal else "muted", limit=600),
         Line(),
+        *(fact("runaway", found.reason, "failed") for found in runaways(run, budget)),
         *_now_lines(run, now),
         *_error_lines(run, last_error),
         fact("work", f"{run.finished:,} of {tasks} finished, {steps}, {edges}"),

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Literal
 
+from store.model.runaway import runaways
 from tui.screens.fed import FedScreen
 from tui.session.session import Session
 from tui.text import clean
@@ -96,6 +97,18 @@ class Finding:
 
     async def _active(self) -> None:
         self._select(await self._session.finder.active())
+
+    def runaway(self) -> None:
+        """Select the next node that shows that the run runs away."""
+        self.start(self._runaway)
+
+    async def _runaway(self) -> None:
+        session = self._session
+        found = await session.finder.runaway()
+        self._select(found)
+        if found is None:
+            reasons = [f"The run: {reason.reason}." for reason in runaways(session.moment.run)]
+            self._screen.notify(" ".join(reasons) or "No task runs away.", markup=False)
 
     def next(self, what: Literal["failed", "alike"], step: int) -> None:
         """Go to the next error or thing of the same kind: in time during time travel, else in the focused pane."""

@@ -282,6 +282,9 @@ class RunScreen(FedScreen):
     def action_next_active(self) -> None:
         self._finding.active()
 
+    def action_next_runaway(self) -> None:
+        self._finding.runaway()
+
     def action_error(self, step: int) -> None:
         self._finding.next("failed", step)
 

@@ -83,6 +83,7 @@ PANE_KEYS: list[BindingType] = [
         tooltip="To the previous error, in the tree or in time",
     ),
     Binding("x", "errors", "Errors", id="run.errors", tooltip="List all errors of the run"),
+    Binding("r", "next_runaway", "Next runaway", id="find.runaway", show=False, tooltip="To the next task that runs away"),
     Binding(
         "right_curly_bracket",
         "alike(1)",

@@ -18,6 +18,7 @@ from textual.widgets import Input
 from store.database.reader import Reader
 from store.model.phase import errors, may_continue, phase
 from store.model.record import Failure, RunRow
+from store.model.runaway import NO_BUDGET, Budget
 from tui import format as fmt
 from tui.models.run_detail import run_lines
 from tui.models.run_order import SORTS
@@ -57,7 +58,7 @@ BARS = 4
 class RunsScreen(FedScreen):
     """Lists all runs, live ones first, then newest first. Posts `Opened` for the run that the user opens.
 
-    `path`: file that marks and deletions change. `hint`: text shown in place of an empty list.
+    `path`: file that marks and deletions change. `hint`: text shown in place of an empty list. `budget`: of each run.
     """
 
     DEFAULT_CSS = """
@@ -67,6 +68,7 @@ class RunsScreen(FedScreen):
     START = start_here.RUNS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("backslash,slash", "filter", "Filter", id="runs.filter", tooltip="Show only runs with certain words"),
+        Binding("n", "now", "Now", id="runs.now", tooltip="To what all live runs do now, late steps and calls first"),
         Binding("S", "sort", "Sort", id="runs.sort", tooltip="Sort by the next column"),
         Binding("d,delete", "delete", "Delete", id="runs.delete", tooltip="Delete this run from the file"),
         Binding("m", "mark", "Keep", id="runs.mark", tooltip="Mark this run as kept, or unmark it"),
@@ -81,16 +83,21 @@ class RunsScreen(FedScreen):
             super().__init__()
             self.run_id = run_id
 
+    class NowOpened(Message):
+        """The user asked for what all live runs do now."""
+
     def __init__(
         self,
         glyphs: Glyphs,
         clock: Callable[[], float],
         path: Path,
         hint: str,
+        budget: Budget = NO_BUDGET,
     ) -> None:
         super().__init__(glyphs, clock)
         self._path = path
         self._hint = hint
+        self._budget = budget
         self._seen: int | None = None
         """Number of the last change of a run that is shown; None: nothing was read yet."""
         self._loaded = False
@@ -128,7 +135,7 @@ class RunsScreen(FedScreen):
         self._title.runs = None
 
     def compose(self) -> ComposeResult:
-        runs = RunList(self.glyphs, self.clock, id="runs")
+        runs = RunList(self.glyphs, self.clock, self._budget, id="runs")
         yield ProgramTitle()
         yield RunListTitles(runs, self.glyphs)
         yield runs
@@ -189,7 +196,7 @@ class RunsScreen(FedScreen):
         row = self._list.selected
         read = None if row is None else (row.key, row.generation, row.run.events)
         known = self._last_error[1] if self._last_error[0] == read else None
-        lines = [] if row is None else run_lines(row, self.clock(), self.glyphs, known)
+        lines = [] if row is None else run_lines(row, self.clock(), self.glyphs, known, self._budget)
         self._detail.shown = Text(None if row is None else row.key, lines)
         if row is not None and self._last_error[0] != read and errors(row.run) and self.reader is not None:
             self.do(partial(self._read_error, self.reader, row), "preview")
@@ -266,6 +273,9 @@ class RunsScreen(FedScreen):
         self._list.order(names[(names.index(self._list.sort) + 1) % len(names)])
         self._titles.refresh()
         self._preview()
+
+    def action_now(self) -> None:
+        self.post_message(self.NowOpened())
 
     # Mark and delete
 

@@ -5,6 +5,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from store.database.moment import Moment
+from store.database.runaway_queries import suspects
+from store.model.runaway import task_runaways
 from tui.models.selection import Selection
 
 BATCH_NODES = 400
@@ -52,6 +54,14 @@ class Finder:
         index = before + here if step > 0 else before - 1
         place = index % len(hits)
         return Found(hits[place], place + 1, len(hits), wrapped=place != index)
+
+    async def runaway(self) -> int | None:
+        """The next node that shows that the run runs away."""
+        moment = self._moment
+        numbers = moment.shape.numbers(await suspects(moment.reader, moment.row))
+        nodes = await moment.nodes(number for number in numbers if number < moment.horizon)
+        found = self._following([number for number, node in nodes.items() if task_runaways(node)], 1)
+        return found[0] if found else None
 
     async def alike(self, step: int) -> int | None:
         """The next node with the same node type and task type, or the previous one (`step` -1)."""

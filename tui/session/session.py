@@ -50,7 +50,15 @@ class Session:
     must be called within one read transaction. All other changes are made at once, and are shown by the next picture.
     """
 
-    def __init__(self, reader: Reader, run_id: str, clock: Callable[[], float], follow: bool = False) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        run_id: str,
+        clock: Callable[[], float],
+        follow: bool = False,
+        node_id: str | None = None,
+    ) -> None:
+        """`node_id`: the node that is selected first."""
         self.moment = moment = Moment(reader, run_id)
         """The run at the position. Its contents exist once `opened`."""
         self.opened = False
@@ -65,6 +73,7 @@ class Session:
         self.finder = Finder(moment, tree)
         self.search = Search(moment, tree)
         self._arrangement = Arrangement(moment, tree)
+        self._first = node_id
         self.node: Node | None = None
         """The node that was selected in the last picture."""
         self.node_number: int | None = None
@@ -95,7 +104,8 @@ class Session:
         self.events.forget()
         await self.search.refresh()
         self.travel.axis = None
-        again = [] if before is None else await self.moment.numbers([before.node_id])
+        selected = self._first if before is None else before.node_id
+        again = [] if selected is None else await self.moment.numbers([selected])
         if again:
             self.tree.select(again[0])
         elif not self.opened and not self.follow:

@@ -7,6 +7,7 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from store.model.phase import elapsed, errors, phase, unfinished
+from store.model.runaway import runaways
 from store.model.state import Run, RunStatus
 from tui import format as fmt
 from tui.models import summary
@@ -125,6 +126,8 @@ class RunHeader(LinkedLine):
             yield linked(f"{len(run.working)} at work", "screen.next_active", "bold $accent")
         if shown.gaps:
             yield linked(f"{fmt.counted(shown.gaps, 'gap')}: incomplete", "app.problems", "bold $error")
+        for found in runaways(run)[:1]:
+            yield linked(f"{self._glyphs('runaway')} {found.sign}", "screen.next_runaway", "bold $error")
         if errors(run):
             yield linked(fmt.counted(errors(run), "error"), "screen.errors", "bold $error")
         if run.cost is not None:

@@ -7,10 +7,11 @@ from textual.content import Content
 
 from store.model.phase import elapsed, errors, phase, unfinished
 from store.model.record import RunRow
+from store.model.runaway import NO_BUDGET, Budget, runaways
 from store.model.state import RunStatus
 from tui import format as fmt
 from tui.models import summary
-from tui.models.columns import Cell, Column, fit, pad
+from tui.models.columns import Cell, Column, clip, fit, pad
 from tui.models.run_order import SORTS, RunOrder
 from tui.text import clean
 from tui.theme import Glyphs, run_mark
@@ -42,9 +43,13 @@ class RunList(Rows):
     From outside: call `update`, `tick`, `clear`, `narrow` and `order`; set `hint`; read the properties.
     """
 
-    def __init__(self, glyphs: Glyphs, clock: Callable[[], float], *, id: str | None = None) -> None:
+    def __init__(
+        self, glyphs: Glyphs, clock: Callable[[], float], budget: Budget = NO_BUDGET, *, id: str | None = None
+    ) -> None:
+        """`budget`: a run that exceeds it is marked."""
         super().__init__(glyphs, id=id)
         self._clock = clock
+        self._budget = budget
         self._runs = RunOrder()
         self.hint = ""
         """Text shown when the file contains no runs."""
@@ -127,7 +132,10 @@ class RunList(Rows):
         row = self._runs[index]
         now, more = self._clock(), self.glyphs("more")
         for column, size in fit(COLUMNS, width):
-            for text, role in self._cell(column.name, row, now, size):
+            cells = self._cell(column.name, row, now, size)
+            if column.name == "goal":
+                yield from clip(cells, size, (), more)
+            for text, role in cells if column.name != "goal" else ():
                 yield Cell(pad(text, size, column.right, more) if column.name != "bar" else text, role)
             yield Cell(" ")
 
@@ -144,6 +152,8 @@ class RunList(Rows):
             case "when":
                 yield Cell(fmt.moment(run.started, now), "muted")
             case "goal":
+                for found in runaways(run, self._budget)[:1]:
+                    yield Cell(f"{self.glyphs('runaway')} {found.sign}  ", "failed")
                 goal = clean(run.goal or "") or f"(no goal published yet) {clean(run.run_id, 100)}"
                 yield Cell(goal, "strong" if mark == "running" else "text" if run.goal else "muted")
             case "bar" if run.status == RunStatus.RUNNING:  # its plans grow, so that a bar would go back

@@ -1,0 +1,92 @@
+"""Signs of a run that runs away, as the fold detects them: repeated failures of a call, repeated goals, depth, fan-out.
+
+`Run.alarms` counts them by sign, so that a list of runs needs no nodes. `runaway` puts them into words.
+"""
+
+from collections.abc import Mapping
+
+from store.model.span import Span
+from store.model.state import Node, Run, Sign, Streak
+
+FAILURES_MAX = 2
+"""Failures in a row of the same call with the same arguments that are no sign."""
+
+DEPTH_MAX = 20
+"""Levels of tasks above a task that are no sign."""
+
+FAN_OUT_MAX = 250
+"""Tasks directly inside one task that are no sign."""
+
+STREAKS_MAX = 8
+"""Streaks of a node. Beyond, the oldest one that is no sign is dropped."""
+
+GOAL_SPACES_MAX = 8
+"""Difference in length of two goals that may differ in spaces only. Others are not compared by words."""
+
+
+def count_call(run: Run, node: Node, call: Span) -> None:
+    """Count an ended call of a node: as a failure of its streak, or as the end of it."""
+    if call.arguments is None or not (call.failed or node.streaks):
+        return
+    name = call.kind, call.model or call.label, call.arguments
+    known = next((streak for streak in node.streaks if streak[:3] == name), None)
+    if not call.failed:
+        if known is not None:
+            over = () if known.most <= FAILURES_MAX else (known._replace(failures=0),)
+            node.streaks = (*_without(node.streaks, known), *over)
+        return
+    before = known or Streak(*name)
+    failures = before.failures + 1
+    streak = before._replace(failures=failures, most=max(before.most, failures), latest=run.events)
+    kept = _without(node.streaks, known)
+    if len(kept) >= STREAKS_MAX:
+        dropped = next((one for one in kept if one.most <= FAILURES_MAX), kept[0])
+        kept = _without(kept, dropped)
+    node.streaks = (*kept, streak)
+    if before.most <= FAILURES_MAX < streak.most:
+        _count(run, Sign.CALL, 1)
+
+
+def count_child(run: Run, parent: Node, number: int) -> None:
+    """Add to the children of a node, or subtract from them."""
+    before = parent.children > FAN_OUT_MAX
+    parent.children += number
+    _count(run, Sign.FAN_OUT, (parent.children > FAN_OUT_MAX) - before)
+
+
+def check_place(run: Run, nodes: Mapping[str, Node], node: Node, new: bool) -> None:
+    """Look for the goal of a created node in the nodes above it. `new`: also count the levels of nodes above it.
+
+    The levels of nodes beneath a node that moves are not counted anew.
+    """
+    levels, repeats, above = 0, None, node.outer
+    goal = None if node.is_execution else node.goal
+    while above is not None and levels <= DEPTH_MAX:
+        levels += 1
+        other = nodes[above]
+        if goal and repeats is None and _is_same(goal, other.goal):
+            repeats = levels
+        above = other.outer
+    if new and levels > DEPTH_MAX:
+        _count(run, Sign.DEPTH, 1)
+    if repeats != node.repeats:
+        _count(run, Sign.GOAL, (repeats is not None) - (node.repeats is not None))
+        node.repeats = repeats
+
+
+def _is_same(goal: str, other: str | None) -> bool:
+    """Whether two goals have the same words."""
+    if other is None or abs(len(goal) - len(other)) > GOAL_SPACES_MAX:
+        return False
+    return goal == other or goal.casefold().split() == other.casefold().split()
+
+
+def _without(streaks: tuple[Streak, ...], dropped: Streak | None) -> tuple[Streak, ...]:
+    return tuple(streak for streak in streaks if streak is not dropped)
+
+
+def _count(run: Run, sign: Sign, number: int) -> None:
+    """Replace the counts: a copy of the run may share them."""
+    if number:
+        counts = {**run.alarms, sign.value: run.alarms.get(sign, 0) + number}
+        run.alarms = {name: count for name, count in counts.items() if count}
