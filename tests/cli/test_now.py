@@ -184,7 +184,7 @@ def test_a_runaway_has_its_reason(db: Path) -> None:
     (work,) = works(db)
     reason = "tool BingBrowser.run failed 3 times in a row with the same arguments"
     assert work["runaways"] == [{"sign": "repeated call", "reason": reason}]
-    assert "! repeated call  root" in printed(db)
+    assert "! repeated call root" in printed(db)
     (run,) = json.loads(treetop("runs", "--json", "--budget-cost", "5", "--budget-tokens", "1k", "--db", str(db)).stdout)
     assert [found["sign"] for found in run["runaways"]] == ["repeated call", "cost", "tokens"]
     text = treetop("runs", "--db", str(db), TREETOP_BUDGET_COST="5", **ENVIRONMENT).stdout

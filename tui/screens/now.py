@@ -27,6 +27,15 @@ from tui.widgets.status_bar import StatusBar
 from tui.widgets.text_pane import TextPane
 from tui.widgets.work_list import WorkList, WorkListTitles
 
+BARS = 4
+"""Lines above and below the list and the details."""
+
+DETAIL_LINES_MIN = 9
+"""Height of the details beneath a long list."""
+
+EMPTY_LINES = 2
+"""Height of a list without rows, which has a text instead."""
+
 
 class NowTitle(Widget):
     """How many steps and calls are late, how many are open, and in how many runs. Set its reactives."""
@@ -61,11 +70,8 @@ class NowScreen(FedScreen):
     The file is read at most once a second, and only if it changed. Otherwise only the times on the screen grow.
     """
 
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012 - as Textual declares it
     CSS = """
-    NowScreen WorkList { height: 1fr; }
-    NowScreen #work { height: 14; border-top: solid $border-blurred; }
-    NowScreen.-short #work { display: none; }
+    NowScreen #work { height: 1fr; border-top: solid $border-blurred; border-title-color: $foreground 62%; }
     NowScreen #work:focus { border-top: solid $border; border-title-color: $accent; border-title-style: bold; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -87,6 +93,8 @@ class NowScreen(FedScreen):
         self._works: Sequence[OpenWork] = ()
         """Everything that is open, in no order."""
         self._every = False
+        self._list_height = 0
+        """Height of the list that was set last."""
         self._changed = False
         """Whether the file changed since the last reading."""
         self._ready = asyncio.Event()
@@ -139,12 +147,26 @@ class NowScreen(FedScreen):
     def _show(self) -> None:
         now = self.clock()
         works = by_silence(self._works, now, self._every)
+        self._fit_list(len(works))
         self._list.show(works, now)
         self._title.works, self._title.every = len(works), self._every
         self._title.late = sum(work.is_late(now) and not work.is_interrupted(now) for work in works)
         self._title.runs = len({work.run.key for work in works})
         self._title.runaways = len({work.run.key for work in works if work.runaways})
         self._detail()
+
+    def _fit_list(self, count: int) -> None:
+        """Give the list the height of its rows, so that the details follow them. The details keep a minimum height."""
+        room = self.app.size.height - BARS - DETAIL_LINES_MIN
+        height = max(min(count or EMPTY_LINES, room), 1)
+        if height != self._list_height:
+            self._list_height = height
+            self._list.styles.height = height
+
+    @on(events.Resize)
+    def _resized(self) -> None:
+        if self._ready.is_set():
+            self._fit_list(self._list.count)
 
     @on(Rows.Moved)
     def _detail(self) -> None:
