@@ -216,7 +216,7 @@ class TestCheck:
         lines = text.splitlines()
         assert (code, {line.split(":")[1].strip() for line in lines}) == (1, {planted.sign})
         if planted.sign == "depth":
-            assert lines == ["runaway: depth: 3 tasks with more than 20 tasks around each"]
+            assert lines == ["runaway: depth: 4 tasks with more than 20 tasks around each"]
         else:
             assert any(line.endswith(f": {planted.reason}") for line in lines)
         assert self.checked(db, "--allow-runaway") == (0, "")
