@@ -18,8 +18,10 @@ from collections.abc import Callable, Sequence
 from contextlib import chdir
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from importlib.util import find_spec
+from operator import add
 from pathlib import Path
 
 from store.database.arrival import FIELD
@@ -49,6 +51,8 @@ class Picture:
     size: tuple[int, int]
     keys: Sequence[str] = ()
     light: bool = False
+    later: float = 0.0
+    """Seconds since the last event, beyond those of other pictures."""
 
 
 WIDE, SMALL = (160, 45), (80, 24)
@@ -73,6 +77,11 @@ PICTURES = (
     Picture("help", (120, 40), ["F", "question_mark"]),
     Picture("travel-dark", WIDE, ["down", "enter", "t", *seek("60%")]),
     Picture("travel-light", WIDE, ["down", "enter", "t", *seek("60%")], light=True),
+    *(
+        Picture(f"now-{width}x{height}-{theme}", (width, height), ["n"], light=theme == "light", later=100.0)
+        for width, height in (SMALL, (200, 50))
+        for theme in ("dark", "light")
+    ),
 )
 
 STRIP = "travel-strip"
@@ -106,7 +115,8 @@ def prepare(path: Path) -> Callable[[], float]:
 
 async def draw(picture: Picture, path: Path, clock: Callable[[], float]) -> str:
     """The SVG of a picture."""
-    app = Treetop(path, "redis://localhost:6379/0", [STREAM], ingest=False, light=picture.light, clock=clock)
+    time_of = partial(add, clock(), picture.later)
+    app = Treetop(path, "redis://localhost:6379/0", [STREAM], ingest=False, light=picture.light, clock=time_of)
     async with app.run_test(size=picture.size) as pilot:
         await rest(pilot)
         for key in picture.keys:
