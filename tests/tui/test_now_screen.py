@@ -1,5 +1,6 @@
 """The screen of what all live runs do now."""
 
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -130,6 +131,23 @@ async def test_time_passes_without_reading(stuck: Path, clock: Clock, readings: 
         clock.now += 300
         await sees(pilot, "3 late")
         assert len(readings) == before
+
+
+async def test_a_file_that_changes_all_the_time_is_read_once_a_second(
+    stuck: Path, clock: Clock, readings: list[float]
+) -> None:
+    async with watching(treetop(stuck, clock)) as pilot:
+        await pilot.press("n")
+        await sees(pilot, "1 late")
+        before, begun = len(readings), time.monotonic()
+        with Writer(stuck) as writer:
+            for number in range(20):
+                recorder = Recorder("live", start=at(12), name=f"more {number}").emit("thought", {"node_id": "check"})
+                writer.append(recorder.entries)
+                await pilot.pause(0.1)
+        seconds = time.monotonic() - begun
+        await sees(pilot, "0.00s")
+        assert 1 <= len(readings) - before <= seconds + 2
 
 
 async def test_what_ends_disappears_and_the_cursor_stays_on_its_row(stuck: Path, clock: Clock) -> None:
