@@ -37,6 +37,26 @@ main()
 """The program; new sockets of `/ws/events` wait for a request of `/api/events`."""
 
 
+WAITING_FOR_INGESTER = """
+import asyncio, sys
+from pathlib import Path
+from store.database.lease import holder
+from store.relay.server import RelayServer
+from tui.cli.program import main
+
+shutdown = RelayServer.shutdown
+
+async def shut_down_later(*arguments, **options):
+    while holder(Path(sys.argv[sys.argv.index("--db") + 1])):
+        await asyncio.sleep(0.01)
+    await shutdown(*arguments, **options)
+
+RelayServer.shutdown = shut_down_later
+main()
+"""
+"""The program; the server closes its sockets after the end of the ingester."""
+
+
 @contextmanager
 def serving(*arguments: str, code: str = "", **environment: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """`treetop serve`, or other code that runs it, on a free port until the end of the block."""
@@ -145,6 +165,15 @@ class TestServe:
             process.terminate()
             assert process.wait(20) == 143
             assert holder(path) is None
+
+    def test_the_ingester_stops_while_the_server_closes_its_sockets(
+        self, redis_server: RedisServer, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "events.db"
+        with serving("--db", str(path), "--redis", redis_server.url, code=WAITING_FOR_INGESTER) as (process, _):
+            until(lambda: holder(path))
+            process.terminate()
+            assert process.wait(20) == 143
 
     async def test_a_client_continues_at_its_position_after_server_and_ingester_were_killed(
         self, redis_server: RedisServer, tmp_path: Path

@@ -120,11 +120,14 @@ def serve(
         events = "the latest run, then live events" if reload else "live events"
         greeting = f"serving {db} at http://{address}/{'login?token=...' if token else ''} (/ws/events: {events})"
         server, code = RelayServer(relay), 0
+        stopping: list[asyncio.Task[None]] = []
 
         def stop(number: signal.Signals) -> None:
             nonlocal code
             code = 128 + number
             server.stop()
+            if ingester is not None:  # stops while the server closes its sockets
+                stopping.append(asyncio.create_task(ingester.stop()))
 
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
@@ -136,6 +139,7 @@ def serve(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*stopping)
             if ingester is not None:
                 await ingester.stop()
             console.clear()
