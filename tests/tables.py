@@ -50,7 +50,7 @@ _MEANING = {
     "node_event": "SELECT r.run_id, n.node_id, x.n, x.seq FROM node_event x LEFT JOIN node n ON n.key = x.node"
     " LEFT JOIN run r ON r.key = n.run",
     "checkpoint": "SELECT r.run_id, c.position, c.time, c.nodes, c.errors, c.llm_calls, c.tool_calls, c.tokens_in,"
-    " c.tokens_out, c.data FROM checkpoint c LEFT JOIN run r ON r.key = c.run",
+    " c.tokens_out FROM checkpoint c LEFT JOIN run r ON r.key = c.run",
     "version": "SELECT r.run_id, n.node_id, v.position FROM version v LEFT JOIN node n ON n.key = v.node"
     " LEFT JOIN run r ON r.key = n.run",
     "move": "SELECT r.run_id, m.position, m.n, n.node_id, b.node_id, a.node_id FROM move m JOIN run r ON r.key = m.run"

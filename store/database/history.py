@@ -10,8 +10,9 @@ Calls take milliseconds: run them in a thread. Calls that belong together need o
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from store.database.checkpoint_row import run_from_checkpoint
 from store.database.event_row import EventReader, select_event
-from store.database.rows import RUN, SELECT_EDGES, edge_from_row
+from store.database.rows import SELECT_EDGES, edge_from_row
 from store.database.statement import batched, placeholders
 from store.database.version_row import SELECT_VERSIONS, versions_from_rows
 from store.errors import RunChanged
@@ -107,8 +108,9 @@ class History:
             "SELECT position, data FROM checkpoint WHERE run = ? AND position <= ? ORDER BY position DESC LIMIT 1",
             (self._key, position),
         ).fetchone()
-        base, run = (0, empty(self.run_id).run) if row is None else (row[0], RUN.unpack(row[1]))
-        run.run_id = self.run_id  # checkpoints do not hold the id, which may change
+        base, run = 0, empty(self.run_id).run
+        if row is not None:
+            base, run = row[0], run_from_checkpoint(row[1], self.run_id, self._reader.node_ids)
         if base != self._base:
             self._events.clear()
         self._base = base
@@ -152,7 +154,8 @@ class History:
         for part in batched(values):
             sql = f"{SELECT_VERSIONS} {column} IN ({placeholders(part)})"
             rows = self.connection.execute(sql, (self._base, self._key, *part)).fetchall()
-            for row, node in zip(rows, versions_from_rows(rows, self._reader.node_ids, self._described), strict=True):
+            nodes = versions_from_rows(rows, self._base, self._reader.node_ids, self._described)
+            for row, node in zip(rows, nodes, strict=True):
                 yield row[0], row[1], node
 
     def _described(self, key: int) -> Node:

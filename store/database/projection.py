@@ -9,10 +9,9 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, groupby
 from operator import attrgetter, itemgetter
 
-from msgspec.structs import replace
-
 from store.database.arrival import Arrived
 from store.database.blob import BLOB_PART_BYTES, write_blob
+from store.database.checkpoint_row import checkpoint_to_row
 from store.database.event_row import EVENT_COLUMNS, event_id_to_row, facts_to_row
 from store.database.history import CHECKPOINT_EVENTS
 from store.database.open_run import OpenRun, OpenRuns
@@ -68,7 +67,7 @@ _INSERT_EDGE = insert("edge", ("run", *EDGE_COLUMNS))
 _INSERT_MOVE = insert("move", ("run", "position", "n", "node", "before", "after"))
 _INSERT_EVENT = insert("event", EVENT_COLUMNS)
 _INSERT_CHECKPOINT = insert("checkpoint", ("run", *CHECKPOINT_COLUMNS, "data"))
-_INSERT_VERSION = insert("version", ("node", "position", "data"))
+_INSERT_VERSION = insert("version", ("node", "position", "step", "data"))
 _checkpoint_counts = attrgetter(*CHECKPOINT_COLUMNS[2:])  # the columns after position and time
 
 
@@ -253,8 +252,8 @@ def _checkpoint(run: OpenRun) -> tuple[Row, Sequence[Row]]:
     """The rows of a checkpoint: the run, and the versions of the nodes that changed since the previous one."""
     now = run.accumulator.run
     versions = [
-        (run.key_of(node_id), now.events, version_to_row(run.nodes[node_id], run.key_of)) for node_id in run.touched
+        (run.key_of(node_id), now.events, *version_to_row(run.nodes[node_id], run.key_of)) for node_id in run.touched
     ]
     run.touched.clear()
     run.checkpoint = now.events
-    return (run.key, now.events, now.latest, *_checkpoint_counts(now), RUN.pack(replace(now, run_id=""))), versions
+    return (run.key, now.events, now.latest, *_checkpoint_counts(now), checkpoint_to_row(now, run.key_of)), versions

@@ -21,7 +21,6 @@ Row = Sequence[Any]
 R = TypeVar("R", bound=msgspec.Struct)
 
 _encode_json = msgspec.json.encode
-_encode_packed = msgspec.msgpack.Encoder().encode
 _SCALARS = int, float, str, NoneType
 
 
@@ -36,10 +35,6 @@ class Codec(Generic[R]):
         self.column_list = ", ".join(self.columns)
         self._bools = [at for at, info in enumerate(found) if info.type is bool]
         self._json = [(at, *_json_decoder(info)) for at, info in enumerate(found) if _is_json(info)]
-        self.pack: Callable[[R], bytes] = _encode_packed
-        """The record as MessagePack, in the order of the fields."""
-        self.unpack: Callable[[bytes], R] = msgspec.msgpack.Decoder(record).decode
-        """The inverse of `pack`."""
 
     def to_row(self, record: R) -> list[Any]:
         """The values of the columns."""
@@ -73,7 +68,6 @@ def _json_decoder(info: FieldInfo) -> tuple[Callable[[str], Any], Callable[[], A
 
 RUN = Codec(Run)
 NODE = Codec(Node)
-"""Also the codec of stored versions: `pack` and `unpack`."""
 SPAN = Codec(Span)
 SPAN_COLUMNS = ("run", *("node" if column == "node_id" else column for column in SPAN.columns))
 
@@ -82,12 +76,20 @@ CHECKPOINT_COLUMNS = Mark._fields
 """Columns of a checkpoint that the time axis shows. The others are `run` and `data`."""
 
 _OUTER = NODE.columns.index("outer")
+_STEP = NODE.columns.index("step")
 _NODE_OF_SPAN = Span.__struct_fields__.index("node_id")
 _SPAN_NODE = SPAN_COLUMNS.index("node")
-_NODE = ", ".join("o.node_id" if column == "outer" else f"n.{column}" for column in NODE.columns)
+_OTHER_TABLES = {"outer": "o.node_id", "step": "NULL"}
+_NODE = ", ".join(_OTHER_TABLES.get(column, f"n.{column}") for column in NODE.columns)
+
+STEP_OF_NODE = ", ".join("n.node_id" if column == "node_id" else f"s.{column}" for column in SPAN.columns)
+"""Columns of the span `s` that is the step of the node `n`. For `step_from_row`."""
 
 SELECT_RUN = f"SELECT key, generation, {RUN.column_list} FROM run WHERE run_id = ?"
-SELECT_NODES = f"SELECT n.key, n.outer, {_NODE} FROM node n LEFT JOIN node o ON o.key = n.outer WHERE"
+SELECT_NODES = (
+    f"SELECT n.key, n.outer, {_NODE}, {STEP_OF_NODE} FROM node n LEFT JOIN node o ON o.key = n.outer"
+    " LEFT JOIN span s ON s.run = n.run AND s.born = n.step WHERE"
+)
 """To be followed by a condition on the node `n`. For `node_from_row`."""
 SELECT_SPANS = "SELECT node, {} FROM span LEFT JOIN node n ON n.key = node WHERE".format(
     ", ".join("n.node_id" if column == "node_id" else f"span.{column}" for column in SPAN.columns)
@@ -102,24 +104,34 @@ SELECT_EDGES = (
 
 
 def node_to_row(node: Node, key_of: Callable[[str], int]) -> list[Any]:
-    """The values of `NODE.columns`. The column `outer` holds the key of that node instead of its id."""
-    row = NODE.to_row(with_short_spans(node))
+    """The values of `NODE.columns`. The column `outer` holds the key of that node, and `step` refers to a row of `span`."""
+    row = NODE.to_row(without_step(node))
     row[_OUTER] = None if node.outer is None else key_of(node.outer)
+    row[_STEP] = None if node.step is None else node.step.born
     return row
 
 
 def node_from_row(row: Row) -> Node:
     """The node of a row of SELECT_NODES."""
-    node = NODE.from_row(row[2:])
-    complete_spans(node)
+    end = 2 + len(NODE.columns)
+    node = NODE.from_row(row[2:end])
+    complete_calls(node)
+    node.step = step_from_row(row[end:])
     return node
 
 
-def with_short_spans(node: Node) -> Node:
-    """A copy of a node to be encoded: its spans are lists without the id of the node and without empty last fields."""
-    short: Any = copy(node)  # spans of another type than declared
-    if node.step is not None:
-        short.step = _short(node.step)
+def step_from_row(row: Row) -> Span | None:
+    """The span of the columns STEP_OF_NODE."""
+    return None if row[0] is None else SPAN.from_row(row)
+
+
+def without_step(node: Node) -> Node:
+    """A copy of a node to be encoded, without its step, which is in the table `span`.
+
+    Its calls are lists without the id of the node and without empty last fields.
+    """
+    short: Any = copy(node)  # calls of another type than declared
+    short.step = None
     if node.calls:
         short.calls = [_short(span) for span in node.calls]
     if node.orphans:
@@ -128,10 +140,8 @@ def with_short_spans(node: Node) -> Node:
     return found
 
 
-def complete_spans(node: Node) -> None:
-    """Give the spans of a decoded node their node."""
-    if node.step is not None:
-        force_setattr(node.step, "node_id", node.node_id)
+def complete_calls(node: Node) -> None:
+    """Give the calls of a decoded node their node."""
     for span in (*node.calls, *node.orphans):
         force_setattr(span, "node_id", node.node_id)
 

@@ -73,7 +73,8 @@ CREATE TABLE node (                         -- identified by (run, node_id): run
     created REAL, nid TEXT, node_type TEXT, task_type TEXT, goal TEXT, latest_goal TEXT, layer INTEGER,
     outer INTEGER, loop TEXT, root TEXT, children INTEGER NOT NULL,
     status TEXT, started REAL, finished REAL, busy REAL NOT NULL,
-    step TEXT, calls TEXT, orphans TEXT, failed_call TEXT,
+    step INTEGER,                           -- born of its latest step
+    calls TEXT, orphans TEXT, failed_call TEXT,
     streaks TEXT, repeats INTEGER, results TEXT,  -- streaks: JSON: failures in a row; repeats: levels up to the same goal
     events INTEGER NOT NULL, steps INTEGER NOT NULL, aborted INTEGER NOT NULL,
     llm_calls INTEGER NOT NULL, tool_calls INTEGER NOT NULL,
@@ -162,12 +163,13 @@ CREATE TABLE checkpoint (                   -- a run at a position
     run INTEGER NOT NULL, position INTEGER NOT NULL,
     time REAL NOT NULL, nodes INTEGER NOT NULL, errors INTEGER NOT NULL,
     llm_calls INTEGER NOT NULL, tool_calls INTEGER NOT NULL, tokens_in INTEGER, tokens_out INTEGER,
-    data BLOB NOT NULL,                     -- the Run as MessagePack
+    data BLOB NOT NULL,                     -- MessagePack: the Run, see checkpoint_row.py
     PRIMARY KEY (run, position)
 ) WITHOUT ROWID;
 
 CREATE TABLE version (                      -- a node from a position on
     node INTEGER NOT NULL, position INTEGER NOT NULL,
+    step INTEGER,                           -- born of its latest step
     data BLOB NOT NULL,                     -- MessagePack: the Node without what is in its row, see version_row.py
     PRIMARY KEY (node, position)
 ) WITHOUT ROWID;

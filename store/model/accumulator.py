@@ -129,7 +129,7 @@ class Accumulator:
     def set_latest_goal(self, node: Node, goal: str | None) -> None:
         """Set the current goal of a node."""
         if goal:
-            node.latest_goal = goal
+            node.latest_goal = goal if goal != node.goal else None
             self.update_run_goal(node)
 
     def update_run_goal(self, node: Node) -> None:

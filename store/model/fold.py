@@ -249,6 +249,8 @@ def _node_created(acc: Accumulator, facts: NodeCreated, time: float) -> None:
     node.nid = None if facts.node_nid is None else str(facts.node_nid)
     node.node_type, node.task_type, node.goal = facts.node_type, facts.task_type, facts.task_goal
     node.layer = facts.layer
+    if node.latest_goal == node.goal:
+        node.latest_goal = None
     if facts.is_root:
         if not acc.run.parallel:
             _abort_steps(acc)

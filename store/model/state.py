@@ -116,7 +116,7 @@ class Node(Struct, array_like=True):
     goal: str | None = None
     """The goal in node_created."""
     latest_goal: str | None = None
-    """The goal in the latest event, if planning changed it."""
+    """The goal in the latest event; None if it equals `goal`."""
     layer: int | None = None
     outer: str | None = None
     """The parent: the node whose plan created this one. Never a node beneath this one, see `loop`."""

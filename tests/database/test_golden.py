@@ -8,7 +8,6 @@ from store.database.file import VERSION
 from store.database.history import CHECKPOINT_EVENTS
 from store.database.moment import Moment
 from store.database.reader import Reader
-from store.database.rows import NODE, RUN
 from store.model.fold import fold
 from store.model.span import Span
 from store.model.state import Node, Run, Totals, Work, empty
@@ -49,10 +48,15 @@ def test_the_file_has_a_value_in_every_column(db: Path) -> None:
 def test_records_are_stored_as_arrays() -> None:
     """A renamed field stays readable, and names take no space in each node and checkpoint."""
     step, call, work = Span(1, "step"), Span(2, "llm", "a", "Executor"), Work("a", "llm", 3.0)
-    node = msgspec.msgpack.decode(NODE.pack(Node("a", 1, step=step, calls=(call,))))
-    run = msgspec.msgpack.decode(RUN.pack(Run("r", totals=Totals(1), active=(work,))))
+    node = _encoded(Node("a", 1, step=step, calls=(call,)))
+    run = _encoded(Run("r", totals=Totals(1), active=(work,)))
     for values, record, inner in ((node, Node, ("step", "calls")), (run, Run, ("totals", "active"))):
         assert isinstance(values, list)
         fields = dict(zip(record.__struct_fields__, values, strict=True))
         assert isinstance(fields[inner[0]], list)
         assert isinstance(fields[inner[1]][0], list)
+
+
+def _encoded(record: msgspec.Struct) -> object:
+    """The record as it is in MessagePack."""
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(record))

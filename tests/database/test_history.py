@@ -116,6 +116,37 @@ def test_a_node_that_is_created_again_has_its_former_description_before(tmp_path
         assert {node.goal for node in past.nodes([2]).values()} == {"Search"}
 
 
+def test_a_version_has_the_step_as_it_was(tmp_path: Path) -> None:
+    """Versions refer to the row of the step, which has what happened to it later: an end, a late beginning, an abort."""
+    path = tmp_path / "x.db"
+    made = Recorder().run_started(parallel=True).root("root").plan("root", "a", "b")
+    made.step_finished("a", "execute", "DOING", step=1).step_started("b", step=2)
+    for _ in range(20):
+        made.llm("root")
+    first = len(made.entries)
+    late = {"node_id": "a", "step": 1}
+    made.emit("step_started", late, timestamp="2025-04-22T16:00:00Z").step_finished("b", "execute", "FINISH", step=2)
+    write(path, made.entries, Random(1))
+    check(path, "run", range(len(made.entries) + 1))
+    with opened(path, "run") as past:
+        past.seek(first)
+        steps = [node.step for node in past.nodes([2, 3]).values()]
+        assert [(step.began is None, step.open) for step in steps if step is not None] == [(True, False), (False, True)]
+
+
+def test_a_checkpoint_names_the_working_nodes_by_key(tmp_path: Path) -> None:
+    """The size of checkpoints of a run with many open steps does not depend on the length of the ids."""
+    path = tmp_path / "x.db"
+    names = [f"{number:0200}" for number in range(100)]
+    made = Recorder().run_started(parallel=True).root("root").plan("root", *names)
+    for name in names:
+        made.step_started(name)
+    write(path, made.entries, Random(1))
+    check(path, "run", range(0, len(made.entries) + 1, 40))
+    ((size,),) = query(path, "SELECT length(data) FROM checkpoint ORDER BY position DESC LIMIT 1")
+    assert size < 100 * 30
+
+
 def test_the_history_of_a_deleted_run_cannot_be_read(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     write(path, Recorder().whole().entries, Random(1))

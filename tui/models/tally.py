@@ -27,7 +27,7 @@ PROPAGATION_MIN_STEPS = 100
 class Tally:
     """Counts of what is beneath each node, the node itself excluded. Nodes beyond the horizon are not counted."""
 
-    __slots__ = ("_all_children", "_forest", "_parents", "_sums", "below", "expanded", "within")
+    __slots__ = ("_all_children", "_forest", "_inner", "_parents", "_sums", "below", "expanded", "within")
 
     def __init__(self, forest: Forest) -> None:
         self._forest, self._parents, self._all_children = forest, forest.parents, forest.all_children
@@ -38,6 +38,7 @@ class Tally:
         self.expanded = bytearray(b"\1")
         """By node: 1 if it is expanded, else 0. The parent of the roots always is."""
         self._sums: dict[int, Fenwick] = {}  # by wide node: the rows of its children, 0 beyond the horizon
+        self._inner: list[int] = []  # the nodes with children, each after those beneath it; empty: not known
 
     def rows(self, node: int) -> int:
         """Number of rows of a subtree, its root included."""
@@ -48,6 +49,7 @@ class Tally:
     def extend(self, parents: Sequence[int]) -> None:
         """The forest has new nodes, which are beyond its horizon."""
         new = len(parents)
+        self._inner = []
         self.within[TOP:TOP] = self.below[TOP:TOP] = [0] * new
         self.expanded[TOP:TOP] = b"\1" * new
         if new > self._max_steps():
@@ -72,6 +74,7 @@ class Tally:
     def moved(self, node: int, before: int) -> None:
         """A node was moved, with everything beneath it. Its parent was `before`."""
         siblings = self._all_children[after := self._parents[node]]
+        self._inner = []
         self._sums.pop(before, None)
         if after in self._sums:
             if siblings[-1] == node:
@@ -120,33 +123,44 @@ class Tally:
 
     def recount(self) -> None:
         """Count all nodes and rows from scratch."""
-        forest, expanded = self._forest, self.expanded
-        parents, all_children, horizon = self._parents, self._all_children, forest.horizon
-        if horizon == forest.total:
-            within = list(map(len, all_children))
-        else:
-            within = [
-                (len(some) if some[-1] < horizon else bisect_left(some, horizon)) if some else 0 for some in all_children
-            ]
+        parents, all_children, expanded, horizon = self._parents, self._all_children, self.expanded, self._forest.horizon
+        within = [0] * len(all_children)
         below = within.copy()
-        inner = list(compress(range(forest.total), all_children))
-        missing = [0] * len(all_children)  # by node: number of its inner children that are not added to it yet
+        self._inner = self._inner or self._in_order()
+        for node in self._inner:
+            children = all_children[node]
+            if children[0] >= horizon:
+                continue
+            count = len(children) if children[-1] < horizon else bisect_left(children, horizon)
+            within[node] += count
+            below[node] += count
+            if node < horizon:
+                parent = parents[node]
+                within[parent] += within[node]
+                if expanded[node]:
+                    below[parent] += below[node]
+        roots = bisect_left(all_children[TOP], horizon)
+        within[TOP] += roots
+        below[TOP] += roots
+        self.within, self.below = within, below
+        self._sums.clear()
+
+    def _in_order(self) -> list[int]:
+        """The nodes with children, each after those beneath it."""
+        parents, found = self._parents, list[int]()
+        inner = list(compress(range(self._forest.total), self._all_children))
+        missing = [0] * len(self._all_children)  # by node: number of its inner children that are not in `found` yet
         for node in inner:
             missing[parents[node]] += 1
         for youngest in reversed(inner):
             node = youngest
             while not missing[node]:
-                parent = parents[node]
-                missing[parent] -= 1
-                if node < horizon:
-                    within[parent] += within[node]
-                    if expanded[node]:
-                        below[parent] += below[node]
-                if parent <= youngest:
+                found.append(node)
+                missing[parents[node]] -= 1
+                if parents[node] <= youngest:
                     break  # the outer loop comes to it later
-                node = parent  # the outer loop skipped it while this child was missing
-        self.within, self.below = within, below
-        self._sums.clear()
+                node = parents[node]  # the outer loop skipped it while this child was missing
+        return found
 
     def _max_steps(self) -> int:
         return PROPAGATION_MIN_STEPS + self._forest.horizon // RECOUNT_NODES_PER_STEP
