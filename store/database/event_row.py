@@ -53,11 +53,11 @@ _FACTS_AT = 8
 _encode = msgspec.json.Encoder().encode
 
 
-def select_event(run_id: str = "NULL") -> str:
-    """Columns of an event `e` for `EventReader`. `run_id`: expression for the published run id."""
+def select_event(run_id: str = "NULL", event_id: str = "e.event_id") -> str:
+    """Columns of an event `e` for `EventReader`. `run_id`, `event_id`: expressions for what was published."""
     columns = ", ".join(f"e.{column}" for column in FACT_COLUMNS)
     node = "CASE WHEN e.named THEN e.node END"
-    return f"e.type, e.event_id, e.time, {run_id}, e.skew, {node}, e.price, e.priced_as, {columns}, e.facts"
+    return f"e.type, {event_id}, e.time, {run_id}, e.skew, {node}, e.price, e.priced_as, {columns}, e.facts"
 
 
 _FACTS_END = _FACTS_AT + len(FACT_COLUMNS)
@@ -210,6 +210,8 @@ class _Codec:
         """The values of the columns, and the rest as JSON."""
         values = (*astuple(facts), None)
         rest = list(self._rest(values))
+        if self._is_plain:
+            return (*self._columns(values), _encode(_stripped(rest)).decode())
         if self._usage is not None:
             usage = rest[self._usage]
             values += _NO_TOKENS if usage is None else _tokens(usage)

@@ -10,10 +10,12 @@ Calls take milliseconds: run them in a thread. Calls that belong together need o
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import msgspec
+
 from store.database.checkpoint_row import run_from_checkpoint
 from store.database.event_row import EventReader, select_event
 from store.database.rows import SELECT_EDGES, edge_from_row
-from store.database.statement import batched, placeholders
+from store.database.statement import batched
 from store.database.version_row import SELECT_VERSIONS, versions_from_rows
 from store.errors import RunChanged
 from store.model.accumulator import Accumulator
@@ -32,6 +34,24 @@ RESTART_AFTER_EVENTS = 10 * CHECKPOINT_EVENTS
 
 KEPT_NODES_MAX = 20_000
 """Nodes that a history keeps in memory. Beyond, the next seek restarts at a checkpoint."""
+
+_EVENTS = "SELECT {} FROM event e WHERE e.run = ? AND e.position BETWEEN ? AND ? ORDER BY e.position".format(
+    select_event(event_id="''")
+)
+"""Events as they are folded: without their ids."""
+
+_VALUES = "(SELECT value FROM json_each(?2))"
+"""A JSON list. The text of a statement with it, and so its plan, is the same for any number of values."""
+
+_BY_KEY = f"{SELECT_VERSIONS} n.key IN {_VALUES}"
+_BY_ID = f"{SELECT_VERSIONS} n.node_id IN {_VALUES} AND n.run = ?3"
+_BY_ID_WITH_OUTER = (
+    f"{SELECT_VERSIONS} n.key IN (WITH RECURSIVE found (key) AS ("
+    f"SELECT key FROM node WHERE node_id IN {_VALUES} AND run = ?3"
+    " UNION SELECT o.outer FROM found CROSS JOIN node o ON o.key = found.key WHERE o.outer IS NOT NULL)"
+    " SELECT key FROM found)"
+)
+"""Versions of nodes with some ids, and of those that are now above them."""
 
 _CREATED = (
     f"SELECT {select_event()} FROM node_event x CROSS JOIN event e ON e.seq = x.seq JOIN event_type t ON t.key = e.type"
@@ -77,7 +97,7 @@ class History:
     def nodes(self, keys: Sequence[int]) -> dict[int, Node]:
         """Nodes at this position by key, without those not born yet."""
         found = {}
-        for key, node_id, version in self._versions(keys, "n.key"):
+        for key, node_id, version in self._versions(_BY_KEY, keys):
             node = dict.get(self._nodes, node_id)
             if node is None and version is not None:
                 node = version
@@ -127,7 +147,7 @@ class History:
 
     def versions(self, node_ids: Sequence[str]) -> list[tuple[int, str, Node | None]]:
         """Keys and ids of nodes, and what they were at the checkpoint; None: not born yet."""
-        return list(self._versions(node_ids, "n.node_id"))
+        return list(self._versions(_BY_ID, node_ids, self._key))
 
     def _next(self, position: int) -> list[Event]:
         """The next events, up to a position, at most CHECKPOINT_EVENTS."""
@@ -140,20 +160,16 @@ class History:
         return events
 
     def _read(self, first: int, last: int) -> list[Event]:
-        rows = self.connection.execute(
-            f"SELECT {select_event()} FROM event e WHERE e.run = ? AND e.position BETWEEN ? AND ? ORDER BY e.position",
-            (self._key, first, last),
-        ).fetchall()
+        rows = self.connection.execute(_EVENTS, (self._key, first, last)).fetchall()
         if len(rows) != last - first + 1:
             raise RunChanged(f"run {self.run_id}: was deleted or rebuilt; open it again")
         self._reader.trim(KEPT_NODES_MAX)
         return self._reader.read(rows)
 
-    def _versions(self, values: Sequence[object], column: str) -> Iterator[tuple[int, str, Node | None]]:
+    def _versions(self, sql: str, values: Sequence[object], *run: int) -> Iterator[tuple[int, str, Node | None]]:
         """Keys and ids of nodes, and what they were at the checkpoint."""
         for part in batched(values):
-            sql = f"{SELECT_VERSIONS} {column} IN ({placeholders(part)})"
-            rows = self.connection.execute(sql, (self._base, self._key, *part)).fetchall()
+            rows = self.connection.execute(sql, (self._base, msgspec.json.encode(part).decode(), *run)).fetchall()
             nodes = versions_from_rows(rows, self._base, self._reader.node_ids, self._described)
             for row, node in zip(rows, nodes, strict=True):
                 yield row[0], row[1], node
@@ -164,10 +180,14 @@ class History:
         return fold(empty(self.run_id), [created]).nodes[created.facts.concerns[0]]
 
     def _fetch_nodes(self, node_ids: list[str]) -> Mapping[str, Node]:
-        return {node_id: node for _, node_id, node in self._versions(node_ids, "n.node_id") if node is not None}
+        """Nodes and those above them, to which most events add."""
+        found = self._versions(_BY_ID_WITH_OUTER, node_ids, self._key)
+        return {node_id: node for _, node_id, node in found if node is not None}
 
     def _fetch_edges(self, keys: list[EdgeKey]) -> Mapping[EdgeKey, Edge]:
-        return fetch_edges(self.connection, self._key, keys, self._base)
+        children = {key: self._nodes.get(key.child) for key in keys}
+        old = [key for key, child in children.items() if child is not None and child.born <= self._base]
+        return fetch_edges(self.connection, self._key, old, self._base)  # no edge is older than its nodes
 
 
 def fetch_edges(

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import FieldInfo, astuple, fields, force_setattr
 
 from store.model.record import Mark
-from store.model.span import Span
+from store.model.span import Kind, Span
 from store.model.state import Edge, EdgeKey, Node, Run
 
 Row = Sequence[Any]
@@ -82,8 +82,8 @@ _SPAN_NODE = SPAN_COLUMNS.index("node")
 _OTHER_TABLES = {"outer": "o.node_id", "step": "NULL"}
 _NODE = ", ".join(_OTHER_TABLES.get(column, f"n.{column}") for column in NODE.columns)
 
-STEP_OF_NODE = ", ".join("n.node_id" if column == "node_id" else f"s.{column}" for column in SPAN.columns)
-"""Columns of the span `s` that is the step of the node `n`. For `step_from_row`."""
+STEP_OF_NODE = "s.born, n.node_id, s.label, s.number, s.began, s.started, s.aborted, s.latest, s.ended, s.finished, s.seconds, s.failed"
+"""Columns of the span `s` that is the step of the node `n`: those that steps have. For `step_from_row`."""
 
 SELECT_RUN = f"SELECT key, generation, {RUN.column_list} FROM run WHERE run_id = ?"
 SELECT_NODES = (
@@ -122,7 +122,11 @@ def node_from_row(row: Row) -> Node:
 
 def step_from_row(row: Row) -> Span | None:
     """The span of the columns STEP_OF_NODE."""
-    return None if row[0] is None else SPAN.from_row(row)
+    born, node_id, label, number, began, started, aborted, latest, ended, finished, seconds, failed = row
+    if born is None:
+        return None
+    end = ended, finished, seconds, failed == 1
+    return Span(born, Kind.STEP, node_id, label, None, number, None, False, began, started, None, aborted, latest, *end)
 
 
 def without_step(node: Node) -> Node:

@@ -25,10 +25,10 @@ _description = attrgetter(*_DESCRIPTION)
 SELECT_VERSIONS = (
     f"SELECT n.key, n.node_id, v.data, {', '.join(f'n.{name}' for name in _DESCRIPTION)}, {STEP_OF_NODE} FROM node n"
     " LEFT JOIN version v ON v.node = n.key"
-    " AND v.position = (SELECT max(position) FROM version WHERE node = n.key AND position <= ?)"
-    " LEFT JOIN span s ON s.run = n.run AND s.born = v.step WHERE n.run = ? AND"
+    " AND v.position = (SELECT max(position) FROM version WHERE node = n.key AND position <= ?1)"
+    " LEFT JOIN span s ON s.run = n.run AND s.born = v.step WHERE"
 )
-"""The newest version up to a position of each node of a run. To be followed by a condition on the node `n`."""
+"""The newest version up to position ?1 of each node. To be followed by a condition on the node `n`."""
 
 _STEP_AT = 3 + len(_DESCRIPTION)
 """Column of SELECT_VERSIONS at which the step begins."""
@@ -80,7 +80,8 @@ def versions_from_rows(
             continue
         node, description = version.node, row[3:_STEP_AT]
         node.node_id = row[1]
-        complete_calls(node)
+        if node.calls or node.orphans:
+            complete_calls(node)
         step = step_from_row(row[_STEP_AT:])
         node.step = None if step is None else step.at(position)
         node.outer, node.root = id_of(version.outer), id_of(version.root)

@@ -59,8 +59,9 @@ class Accumulator:
                 self.run.nodes += 1
                 self.change.born.append(node_id)
             else:
-                node = copy(known)
-                node.beneath = copy(node.beneath)
+                node = known.__copy__()  # at a quarter of the cost of `copy.copy`
+                if node.beneath is not None:
+                    node.beneath = node.beneath.__copy__()
             self.nodes[node_id] = self.change.nodes[node_id] = node
         return node
 
@@ -85,9 +86,8 @@ class Accumulator:
 
     def raise_active(self, node_id: str) -> None:
         """Make a working node the last of `active`: it published the latest event."""
-        work = self.active.pop(node_id, None)
-        if work is not None:
-            self.active[node_id] = work
+        if node_id in self.active:
+            self.active[node_id] = self.active.pop(node_id)
 
     def add_busy(self, node: Node, seconds: float) -> None:
         """Add to the seconds in ended steps of a node. A step that counts as ended after all subtracts from them."""
@@ -98,11 +98,14 @@ class Accumulator:
 
     def above(self, node: Node) -> Iterator[Sums]:
         """`Node.beneath` of each node above a node, the nearest first."""
-        while node.outer is not None:
-            node = self.node(node.outer)
-            if node.beneath is None:
-                node.beneath = Sums()
-            yield node.beneath
+        outer = node.outer
+        while outer is not None:
+            node = self.node(outer)
+            sums = node.beneath
+            if sums is None:
+                sums = node.beneath = Sums()
+            yield sums
+            outer = node.outer
 
     def add_problem(self, node: Node) -> None:
         """Record the position of the node's first error or aborted step."""

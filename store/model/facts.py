@@ -33,7 +33,7 @@ class Facts(Struct, frozen=True, omit_defaults=True, gc=False):
 
     type: ClassVar[str] = ""
     node_fields: ClassVar[tuple[str, ...]] = ("node_id",)
-    """Fields that contain node ids. The first one names the subject."""
+    """Fields that contain node ids. The first one, `node_id`, names the subject."""
 
     root_field: ClassVar[str | None] = None
     """Field that contains the root of the subject. It helps to find the run; the event does not concern the root."""
@@ -61,7 +61,7 @@ class Facts(Struct, frozen=True, omit_defaults=True, gc=False):
     @property
     def subject(self) -> str | None:
         """Id of the node that the event is about; None for an event about the whole run."""
-        return getattr(self, self.node_fields[0]) or None
+        return self.node_id or None  # type: ignore[return-value]  # __post_init__ made it text
 
     @property
     def concerns(self) -> tuple[str, ...]:

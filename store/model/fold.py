@@ -79,7 +79,7 @@ def _apply(acc: Accumulator, event: Event) -> None:
         if found is not None:
             acc.change.inferred[run.events] = found
             facts = replace(facts, node_id=found[0])
-    concerns = facts.concerns
+    concerns, subject = facts.concerns, facts.subject
     if facts.root_field is not None:
         for node_id in facts.with_root(concerns):
             if node_id not in acc.nodes:
@@ -88,8 +88,8 @@ def _apply(acc: Accumulator, event: Event) -> None:
         acc.node(node_id).events += 1
     if facts.failed:
         run.errors += 1
-        if facts.subject:
-            node = acc.node(facts.subject)
+        if subject is not None:
+            node = acc.node(subject)
             node.errors += 1
             for sums in acc.above(node):
                 sums.errors += 1
@@ -97,8 +97,8 @@ def _apply(acc: Accumulator, event: Event) -> None:
     rule = _RULES.get(type(facts))
     if rule is not None:
         rule(acc, facts, time)
-    if facts.subject:
-        acc.raise_active(facts.subject)
+    if subject is not None:
+        acc.raise_active(subject)
 
 
 # The run

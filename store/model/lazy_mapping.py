@@ -11,7 +11,7 @@ class LazyMapping(dict[K, V]):
     """Loads each value at its first access. Iteration and length cover loaded values only."""
 
     def __init__(self, load: Callable[[list[K]], Mapping[K, V]]) -> None:
-        """`load` returns the values of keys, without the keys that have none."""
+        """`load` returns the values of keys, without the keys that have none. It may return further values."""
         super().__init__()
         self._load = load
         self._absent: set[K] = set()
@@ -22,7 +22,7 @@ class LazyMapping(dict[K, V]):
         wanted = [key for key in dict.fromkeys(keys) if not contains(key) and key not in absent]
         if wanted:
             found = self._load(wanted)
-            self.update(found)
+            self.update((key, value) for key, value in found.items() if not contains(key))
             absent.update(key for key in wanted if key not in found)
 
     def get(self, key: K, default: Any = None) -> Any:
