@@ -34,5 +34,7 @@ def run_from_checkpoint(data: bytes, run_id: str, node_ids: LazyMapping[int, str
     """The run of a checkpoint. `node_ids`: ids of nodes by key."""
     checkpoint = _decode(data)
     node_ids.prefetch(key for key, *_ in checkpoint.active if key is not None)
-    active = tuple(Work(None if key is None else node_ids[key], *rest) for key, *rest in checkpoint.active)
+    active = tuple(
+        Work(None if key is None else node_ids[key], kind, since, label) for key, kind, since, label in checkpoint.active
+    )
     return replace(checkpoint.run, run_id=run_id, active=active)

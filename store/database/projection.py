@@ -175,7 +175,7 @@ class Projection:
             spans |= change.spans
             for span in change.spans.values():
                 if span.kind == Kind.STEP:
-                    turns |= {at: STEP_TURN for at in (span.began, span.ended) if at is not None and at > before}
+                    turns.update((at, STEP_TURN) for at in (span.began, span.ended) if at is not None and at > before)
             turns |= {at: (1, transition.old, transition.new) for at, transition in change.transitions.items()}
             for position, (node_id, uncertain) in change.inferred.items():
                 item = items[position - before - 1]

@@ -29,12 +29,13 @@ def sort_out(connection: sqlite3.Connection, items: Sequence[Arrived]) -> Sorted
     known = _find_stored(connection, [item.identity for item in items])
     fresh, repeated, conflicting = [], 0, []
     for item in items:
-        name = (item.event.run_id, item.event.event_id)
+        event = item.event
         alike = known.get(item.identity)
         if alike is None:  # nearly always
-            known[item.identity] = [(*name, item.crc)]
+            known[item.identity] = [(event.run_id, event.event_id, item.crc)]
             fresh.append(item)
             continue
+        name = (event.run_id, event.event_id)
         checksums = [crc for run_id, event_id, crc in alike if (run_id, event_id) == name]
         if not checksums:  # another event with the same hash
             alike.append((*name, item.crc))

@@ -6,12 +6,11 @@ or as NULL if they are empty. A field that has another name than its column is d
 """
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from types import NoneType, UnionType
 from typing import Any, Generic, TypeVar, get_args
 
 import msgspec
-from msgspec.structs import FieldInfo, astuple, fields, force_setattr
+from msgspec.structs import FieldInfo, astuple, fields, force_setattr, replace
 
 from store.model.record import Mark
 from store.model.span import Kind, Span
@@ -82,7 +81,8 @@ _SPAN_NODE = SPAN_COLUMNS.index("node")
 _OTHER_TABLES = {"outer": "o.node_id", "step": "NULL"}
 _NODE = ", ".join(_OTHER_TABLES.get(column, f"n.{column}") for column in NODE.columns)
 
-STEP_OF_NODE = "s.born, n.node_id, s.label, s.number, s.began, s.started, s.aborted, s.latest, s.ended, s.finished, s.seconds, s.failed"
+_STEP_COLUMNS = "born", "label", "number", "began", "started", "aborted", "latest", "ended", "finished", "seconds", "failed"
+STEP_OF_NODE = f"n.node_id, {', '.join(f's.{column}' for column in _STEP_COLUMNS)}"
 """Columns of the span `s` that is the step of the node `n`: those that steps have. For `step_from_row`."""
 
 SELECT_RUN = f"SELECT key, generation, {RUN.column_list} FROM run WHERE run_id = ?"
@@ -122,7 +122,7 @@ def node_from_row(row: Row) -> Node:
 
 def step_from_row(row: Row) -> Span | None:
     """The span of the columns STEP_OF_NODE."""
-    born, node_id, label, number, began, started, aborted, latest, ended, finished, seconds, failed = row
+    node_id, born, label, number, began, started, aborted, latest, ended, finished, seconds, failed = row
     if born is None:
         return None
     end = ended, finished, seconds, failed == 1
@@ -134,7 +134,7 @@ def without_step(node: Node) -> Node:
 
     Its calls are lists without the id of the node and without empty last fields.
     """
-    short: Any = copy(node)  # calls of another type than declared
+    short: Any = replace(node)  # calls of another type than declared
     short.step = None
     if node.calls:
         short.calls = [_short(span) for span in node.calls]
@@ -160,7 +160,7 @@ def _short(span: Span) -> list[Any]:
 
 def span_to_row(run: int, span: Span, key_of: Callable[[str], int]) -> Row:
     """The values of SPAN_COLUMNS."""
-    row = [run, *SPAN.to_row(span)]
+    row = [run, *astuple(span)]
     row[_SPAN_NODE] = None if span.node_id is None else key_of(span.node_id)
     return row
 

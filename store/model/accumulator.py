@@ -1,7 +1,8 @@
 """A run while events are folded into it: its nodes and edges, and the operations that keep tree and counters consistent."""
 
 from collections.abc import Iterator, MutableMapping
-from copy import copy
+
+from msgspec.structs import replace
 
 from store.model.alarm import check_place, count_child
 from store.model.change import Change, Move, Transition
@@ -43,7 +44,7 @@ class Accumulator:
     def begin(self) -> None:
         """Begin a new `change`."""
         self.change = Change()
-        self.run = copy(self.run)
+        self.run = replace(self.run)
 
     def end(self) -> None:
         """End the change."""
@@ -59,9 +60,9 @@ class Accumulator:
                 self.run.nodes += 1
                 self.change.born.append(node_id)
             else:
-                node = known.__copy__()  # at a quarter of the cost of `copy.copy`
+                node = replace(known)  # a copy, at a fraction of the cost of `copy.copy`
                 if node.beneath is not None:
-                    node.beneath = node.beneath.__copy__()
+                    node.beneath = replace(node.beneath)
             self.nodes[node_id] = self.change.nodes[node_id] = node
         return node
 

@@ -39,7 +39,7 @@ class Outcome(StrEnum):
     """Without an end, although a later event shows that it is over."""
 
 
-class Span(Struct, frozen=True, array_like=True):
+class Span(Struct, frozen=True, array_like=True, gc=False):
     """A step or call at one position. Times are seconds since 1970."""
 
     born: int

@@ -34,7 +34,7 @@ class RunStatus(StrEnum):
     ERROR = "error"
 
 
-class Sums(Struct, array_like=True):
+class Sums(Struct, array_like=True, gc=False):
     """What several nodes took and cost together."""
 
     seconds: float = 0.0
@@ -89,7 +89,7 @@ class Streak(NamedTuple):
     """Position of the latest failure."""
 
 
-class Work(Struct, frozen=True, array_like=True):
+class Work(Struct, frozen=True, array_like=True, gc=False):
     """The open span of a node: its latest open call, else its open step."""
 
     node_id: str | None
@@ -102,7 +102,7 @@ class Work(Struct, frozen=True, array_like=True):
     """Model or agent class, or tool and function; empty for a step."""
 
 
-class Node(Struct, array_like=True):
+class Node(Struct, array_like=True, gc=False):
     """A task in the tree. A placeholder (`created` is None) has been named by events, but has no node_created yet."""
 
     node_id: str
