@@ -7,6 +7,7 @@ from importlib import import_module
 MODULES = (
     "tui.commands",
     "tui.screens.run",
+    "tui.screens.all_runs",
     "tui.screens.problems",
     "tui.screens.now",
     "tui.screens.help",

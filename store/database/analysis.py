@@ -1,105 +1,110 @@
-"""Statistics and critical path of a run at one position, for scripts and screens. Reads all of its tasks and spans."""
+"""Statistics and critical path of a run at one position, for scripts and screens. Reads all of its spans once."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
-from math import inf
+import asyncio
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from store.database.whole_run import WholeRun
-from store.model.critical_path import CriticalPath, TaskWork, critical_path
-from store.model.span import Kind, Span
-from store.model.statistics import Statistics, Task, statistics
-
-Interval = tuple[float, float]
-"""Beginning and end, in seconds since 1970."""
+from store.database.moment import Moment
+from store.database.statement import batched
+from store.database.statistics_queries import StatisticsQueries
+from store.model.longest_path import LongestPath, longest_path
+from store.model.record import PathTask
+from store.model.shape import NO_PARENT
+from store.model.span import Span
+from store.model.statistics import Collector, Period, Statistics, Task
+from store.model.work import Steps, depths, interval
 
 
 class Analysis(Struct, frozen=True):
-    """What took the time of a run."""
+    """What took the time of a run, or of a task and everything beneath it."""
 
-    groups: Statistics
-    path: CriticalPath
-    names: dict[str, tuple[str | None, str | None]]
-    """Planner's name and current goal of each task on the critical path, by id."""
-
-
-async def analyse(whole: WholeRun, to: float) -> Analysis:
-    """Statistics and critical path of a run. `to`: the time up to which open steps have worked. Raises FileError."""
-    parents: dict[str, str | None] = {}
-    names: dict[str, tuple[str | None, str | None]] = {}
-    tasks: dict[str | None, Task] = {}
-    async for node, depth, _ in whole.nodes():  # a whole node takes ten times the memory
-        parents[node.node_id] = node.outer
-        names[node.node_id] = node.nid, node.current_goal
-        tasks[node.node_id] = Task(node.task_type, depth)
-    spans = [span async for span in whole.spans()]
-    path = critical_path(works(parents, spans, to), await whole.edges())
-    names = {node_id: names[node_id] for node_id in path.path}
-    return Analysis(statistics(spans, lambda node_id: tasks.get(node_id, Task())), path, names)
+    groups: Statistics = {}
+    path: LongestPath = LongestPath()
+    """By the numbers of the tasks. In that of a subtree, other tasks have no work."""
+    parents: Sequence[int] = ()
+    """The parent of each task of the run, -1 for none."""
 
 
-def works(parents: Mapping[str, str | None], spans: Iterable[Span], to: float) -> list[TaskWork]:
-    """The own work of each task, divided at the first step of a task inside it.
+class Scope:
+    """The tasks of a run at one position that are analysed, by number and by key."""
 
-    `parents`: the parent of each task, in the order of the tree.
+    def __init__(self, moment: Moment, parents: Sequence[int], within: Iterable[int] | None = None) -> None:
+        """`parents`: the parent of each node at the position. `within`: numbers of the nodes; None: all of the run."""
+        self.parents = parents
+        self._keys = moment.shape.keys
+        self._within: bytearray | None = None
+        if within is not None:
+            self._within = bytearray(len(self._keys) + 1)  # the last one is that of NO_PARENT
+            for number in within:
+                self._within[number] = 1
 
-    The time in which a task inside it has a step is not own work: the outer task waits for it.
+    def number(self, key: int | None) -> int:
+        """The number of the node with a key; -1 if it is unknown."""
+        return NO_PARENT if key is None else bisect_left(self._keys, key)
+
+    def __contains__(self, number: object) -> bool:
+        return isinstance(number, int) and (self._within is None or bool(self._within[number]))
+
+
+async def analyse(moment: Moment, scope: Scope, to: float) -> Analysis:
+    """Statistics and critical path. `to`: the time up to which open spans have lasted. Raises FileError, RunChanged."""
+    queries, run = StatisticsQueries(moment.reader, moment.row.key), moment.run
+    tasks = await task_facts(moment, scope.parents)
+    period = Period(to if run.started is None else run.started, to)
+    collector, steps = Collector(period), Steps()
+
+    def visit(key: int | None, span: Span) -> None:
+        number = scope.number(key)
+        if number in scope:
+            times = interval(span, to)
+            collector.add(span, tasks[number], times)
+            if number >= 0:
+                steps.add(number, span, times)
+
+    await queries.visit(run.events, visit)
+    dependencies = [(scope.number(one), scope.number(other)) for one, other in await queries.dependencies(run.events)]
+
+    def result() -> Analysis:
+        before, after = steps.own_work(scope.parents)
+        return Analysis(collector.statistics(), longest_path(scope.parents, before, after, dependencies), scope.parents)
+
+    return await asyncio.to_thread(result)
+
+
+async def task_facts(moment: Moment, parents: Sequence[int]) -> list[Task]:
+    """What the statistics need of each task at the position, by number; the last one stands for unknown tasks.
+
+    The rows of nodes have the types of now. Those of nodes that were created, or created again, after a position in the
+    past are read from its history.
     """
-    steps: dict[str | None, list[Interval]] = {}
-    for span in spans:
-        if span.kind == Kind.STEP:
-            steps.setdefault(span.node_id, []).append(_interval(span, to))
-    inside: dict[str | None, list[Interval]] = {}
-    """By task: the times in which tasks inside it have a step, ascending and disjoint."""
+    queries = StatisticsQueries(moment.reader, moment.row.key)
+    types = (await queries.task_types())[: len(parents)]
+    if moment.position is not None and types:
+        later = await queries.created_after(moment.position, moment.shape.keys[len(types) - 1])
+        for number, node in (await moment.nodes(moment.shape.numbers(later))).items():
+            types[number] = node.task_type
+
+    def build() -> list[Task]:
+        known: dict[tuple[str | None, int], Task] = {}
+        return [known.get(fact) or known.setdefault(fact, Task(*fact)) for fact in zip(types, depths(parents), strict=True)]
+
+    return [*await asyncio.to_thread(build), Task()]
+
+
+async def path_tasks(moment: Moment, analysis: Analysis, limit: int | None = None) -> list[PathTask]:
+    """The tasks on the critical path with the most work, each once, in the order of the path. `limit` None: all of them."""
+    path = analysis.path
+    numbers = list(dict.fromkeys(path.path))
+    most = set(sorted(numbers, key=lambda number: -path.seconds[number])[:limit])
     found = []
-    for node_id, parent in reversed(list(parents.items())):
-        own, inner = merged(steps.get(node_id, ())), merged(inside.pop(node_id, ()))
-        alone = without(own, inner)
-        divide = inner[0][0] if inner else inf
-        before = sum(end - start for start, end in alone if start < divide)
-        after = sum(end - start for start, end in alone if start >= divide)
-        found.append(TaskWork(node_id, parent, before, after))
-        inside.setdefault(parent, []).extend(merged([*own, *inner]))
-    return found[::-1]
-
-
-def merged(intervals: Iterable[Interval]) -> list[Interval]:
-    """The same times as disjoint intervals, ascending."""
-    found: list[Interval] = []
-    for start, end in sorted(intervals):
-        if found and start <= found[-1][1]:
-            found[-1] = found[-1][0], max(found[-1][1], end)
-        else:
-            found.append((start, end))
+    for part in batched(number for number in numbers if number in most):
+        outers = {number: analysis.parents[number] for number in part}
+        nodes = await moment.nodes({*part, *outers.values()} - {NO_PARENT})
+        for number in part:
+            node, outer = nodes[number], nodes.get(outers[number])
+            nid = None if outer is None else outer.nid
+            task = PathTask(number, node.node_id, path.seconds[number], node.nid, nid, node.current_goal)
+            found.append(task)
     return found
-
-
-def without(intervals: Iterable[Interval], others: Sequence[Interval]) -> list[Interval]:
-    """The parts of intervals that lie in none of the others. Both are disjoint and ascending."""
-    found, at = [], 0
-    for start, end in intervals:
-        while at < len(others) and others[at][1] <= start:
-            at += 1
-        for other_start, other_end in islice(others, at, None):
-            if other_start >= end:
-                break
-            if start < other_start:
-                found.append((start, other_start))
-            start = max(start, other_end)
-        if start < end:
-            found.append((start, end))
-    return found
-
-
-def _interval(step: Span, to: float) -> Interval:
-    """The time of a step. That of a step whose beginning is unknown ends with it."""
-    seconds = max(_seconds(step, to), 0.0)
-    start = step.since if step.started is not None else step.since - seconds
-    return start, start + seconds
-
-
-def _seconds(step: Span, to: float) -> float:
-    if step.open:
-        return to - step.since
-    return step.lasted if step.ended is None else step.duration or 0.0

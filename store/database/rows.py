@@ -95,6 +95,10 @@ SELECT_SPANS = "SELECT node, {} FROM span LEFT JOIN node n ON n.key = node WHERE
     ", ".join("n.node_id" if column == "node_id" else f"span.{column}" for column in SPAN.columns)
 )
 """To be followed by a condition on the table `span`. For `span_from_row`."""
+SELECT_SPANS_OF_RUN = "SELECT node, {} FROM span WHERE run = ?".format(
+    ", ".join("NULL" if column == "node_id" else column for column in SPAN.columns)
+)
+"""To be followed by further conditions. For `span_from_row`, which then gives spans without ids of nodes."""
 SELECT_EDGES = (
     "SELECT coalesce(o.node_id, ''), p.node_id, c.node_id, e.born, e.parent_nid, e.child_nid FROM edge e"
     " LEFT JOIN node o ON o.key = e.owner LEFT JOIN node p ON p.key = e.parent LEFT JOIN node c ON c.key = e.child"

@@ -26,23 +26,23 @@ class WholeRun:
 
     def __init__(self, moment: Moment, parents: Sequence[int]) -> None:
         """`parents`: number of the parent of each node at the position of the moment, -1: none."""
-        self._moment = moment
-        self._parents = parents
+        self.moment = moment
+        self.parents = parents
 
     @property
     def run(self) -> Run:
         """The run without its nodes."""
-        return self._moment.run
+        return self.moment.run
 
     @property
     def stored(self) -> int | None:
         """Number of stored events if the run is at a position in the past; None: it is at now."""
-        return None if self._moment.position is None else self._moment.end
+        return None if self.moment.position is None else self.moment.end
 
     async def nodes(self) -> AsyncIterator[tuple[Node, int, bool]]:
         """Nodes in tree order, each with its depth and whether it is the last of its siblings."""
-        for part in batched(in_tree_order(self._parents)):
-            nodes = await self._moment.nodes([number for number, _, _ in part])
+        for part in batched(in_tree_order(self.parents)):
+            nodes = await self.moment.nodes([number for number, _, _ in part])
             for number, depth, last in part:
                 yield nodes[number], depth, last
 
@@ -50,17 +50,17 @@ class WholeRun:
         """Steps and calls in the order of their first events."""
         position, after = self.run.events, 0
         while after < position:
-            after, spans = await self._moment.queries.all_spans(after, position)
+            after, spans = await self.moment.queries.all_spans(after, position)
             for span in spans:
                 yield span
 
     async def edges(self) -> list[EdgeKey]:
         """Dependencies in the order in which they were announced."""
-        return list(await self._moment.queries.all_edges(self.run.events))
+        return list(await self.moment.queries.all_edges(self.run.events))
 
     async def failures(self, positions: Sequence[int]) -> AsyncIterator[Failure]:
         """The errors at these ascending positions, in order."""
-        queries = FailureQueries(self._moment.reader, self._moment.row.key)
+        queries = FailureQueries(self.moment.reader, self.moment.row.key)
         for part in batched(positions):
             for failure in await queries.failures(part, self.run.events):
                 yield failure
@@ -89,7 +89,7 @@ class WholeRun:
             before = b",\n"
         yield b'\n],\n"edges": ['
         before = b"\n"
-        for edge in (await self._moment.queries.all_edges(run.events)).values():
+        for edge in (await self.moment.queries.all_edges(run.events)).values():
             yield before + doc.encode(doc.edge_document(edge))
             before = b",\n"
         if spans:
@@ -98,7 +98,7 @@ class WholeRun:
             async for span in self.spans():
                 yield before + doc.encode(doc.span_document(span))
                 before = b",\n"
-        inferred = await self._moment.queries.inferred(run.events)
+        inferred = await self.moment.queries.inferred(run.events)
         yield b'\n],\n"counts": ' + doc.encode(doc.counts_document(run, inferred)) + b"}\n"
 
 

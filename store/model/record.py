@@ -89,6 +89,34 @@ class Failure(Struct, frozen=True):
         return self.span.inferred if self.span is not None else self.stored.inferred >= NODE_INFERRED
 
 
+class SpanRow(Struct, frozen=True):
+    """A step or call, and its task."""
+
+    span: Span
+    node: int | None = None
+    """Key of the node; None: a call of no known node."""
+    nid: str | None = None
+    """The planner's name of the node."""
+    outer_nid: str | None = None
+    """The planner's name of the parent of the node."""
+    goal: str | None = None
+    """The goal of the node."""
+
+
+class PathTask(Struct, frozen=True):
+    """A task on the critical path."""
+
+    number: int
+    node_id: str
+    seconds: float
+    """Its own work."""
+    nid: str | None = None
+    """The planner's name of the task."""
+    outer_nid: str | None = None
+    """The planner's name of the task around it."""
+    goal: str | None = None
+
+
 class ShapePart(NamedTuple):
     """The structure of a part of a tree. The first three lists have one element per node, in the order of creation."""
 

@@ -1,18 +1,43 @@
 """Statistics of the spans of a run: what each model, tool, kind of agent, action, type of task and depth took and cost."""
 
-from collections.abc import Callable, Iterable, Sequence
+from array import array
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from math import ceil
 
 from msgspec import Struct, field
 
 from store.model.span import Kind, Outcome, Span, add_known
+from store.model.work import Interval
 
 UNKNOWN = "?"
 """Name of the group of spans whose model, tool, agent or type is unknown."""
 
+OTHERS = "(others)"
+"""Name of the group of spans beyond GROUPS_MAX."""
+
+GROUPS_MAX = 1_000
+"""Groups of a dimension. Agents can publish any number of names; the spans of further ones are in the group OTHERS."""
 
 STEPPED_MIN_S = 1e-6
 """Seconds in all ended steps below which shares are 0. Bounded so that they are finite."""
+
+ACTIVITY_PARTS = 48
+"""Number of equal parts of the time of a run, in each of which the activity of a group is counted."""
+
+
+class Period(Struct, frozen=True):
+    """The time over which activity is counted, in seconds since 1970."""
+
+    start: float = 0.0
+    end: float = 0.0
+    """Also the time up to which open spans have lasted."""
+
+    def part(self, time: float) -> int:
+        """The part that a time lies in; that of a time outside the period is the first or the last one."""
+        length = self.end - self.start
+        share = (time - self.start) / length if length > 0 else 0.0
+        return min(max(int(share * ACTIVITY_PARTS), 0), ACTIVITY_PARTS - 1)
 
 
 class Group(Struct):
@@ -35,24 +60,10 @@ class Group(Struct):
     """Sum of the durations of ended spans."""
     share: float = 0.0
     """`seconds` as a part of the seconds in all ended steps; steps and calls at the same time count each."""
-    durations: list[float] = field(default_factory=list)
+    durations: "array[float]" = field(default_factory=lambda: array("d"))
     """Durations of ended spans, ascending."""
-
-    def add(self, span: Span) -> None:
-        """Count a span."""
-        self.count += 1
-        outcome = span.outcome
-        self.open += outcome == Outcome.OPEN
-        self.failed += outcome == Outcome.FAILED
-        self.aborted += outcome == Outcome.ABORTED
-        self.retries += (span.tries or 1) - 1
-        self.tokens_in = add_known(self.tokens_in, span.tokens_in)
-        self.tokens_out = add_known(self.tokens_out, span.tokens_out)
-        self.cost = add_known(self.cost, span.cost)
-        self.unpriced += span.kind == Kind.LLM and span.ended is not None and span.cost is None
-        if span.duration is not None:
-            self.seconds += span.duration
-            self.durations.append(span.duration)
+    activity: "array[int]" = field(default_factory=lambda: array("q", bytes(8 * (ACTIVITY_PARTS + 1))))
+    """Number of spans that lasted in each part of the period, the first part first."""
 
     def percentile(self, part: float) -> float | None:
         """Duration that this part of the ended spans does not exceed (nearest rank); None if no duration is known."""
@@ -81,29 +92,73 @@ _DIMENSIONS: dict[str, tuple[Kind, Callable[[Span, Task], str]]] = {
 
 DIMENSIONS = tuple(_DIMENSIONS)
 
+_OF_KIND = {kind: [(dimension, name_of) for dimension, (of, name_of) in _DIMENSIONS.items() if of == kind] for kind in Kind}
+"""Dimensions of the spans of a kind."""
 
-def statistics(spans: Iterable[Span], task_of: Callable[[str | None], Task]) -> Statistics:
-    """The statistics of spans. `task_of`: the task with a node id."""
-    found: dict[str, dict[str, Group]] = {dimension: {} for dimension in DIMENSIONS}
-    stepped = 0.0
-    for span in spans:
-        task = task_of(span.node_id)
+
+def group_name(dimension: str, span: Span, task: Task) -> str | None:
+    """The name of the group of a span in a dimension; None if the dimension has no spans of this kind."""
+    kind, name_of = _DIMENSIONS[dimension]
+    return name_of(span, task) if span.kind == kind else None
+
+
+class Collector:
+    """Collects the statistics of spans that are added one by one. Spans are not kept."""
+
+    def __init__(self, period: Period) -> None:
+        self._period = period
+        self._groups: dict[str, dict[str, Group]] = {dimension: {} for dimension in DIMENSIONS}
+        self._stepped = 0.0
+
+    def add(self, span: Span, task: Task, times: Interval) -> None:
+        """Add a span of a task, which lasted for these times."""
+        duration = span.duration
         if span.kind == Kind.STEP:
-            stepped += span.duration or 0.0
-        for dimension, (kind, name_of) in _DIMENSIONS.items():
-            if span.kind == kind:
-                name = name_of(span, task)
-                groups = found[dimension]
-                group = groups.get(name) or groups.setdefault(name, Group(name))
-                group.add(span)
-    for groups in found.values():
-        for group in groups.values():
-            group.durations.sort()
-            group.share = group.seconds / stepped if stepped >= STEPPED_MIN_S else 0.0
-    return {
-        dimension: sorted(groups.values(), key=lambda group: (-group.seconds, group.name))
-        for dimension, groups in found.items()
-    }
+            self._stepped += duration or 0.0
+        first, last = map(self._period.part, times)
+        for dimension, name_of in _OF_KIND[Kind(span.kind)]:
+            group = self._group(dimension, name_of(span, task))
+            _count(group, span)
+            if duration is not None:
+                group.seconds += duration
+                group.durations.append(duration)
+            group.activity[first] += 1
+            group.activity[last + 1] -= 1
+
+    def _group(self, dimension: str, name: str) -> Group:
+        groups = self._groups[dimension]
+        found = groups.get(name)
+        if found is None and len(groups) >= GROUPS_MAX:
+            name = OTHERS
+            found = groups.get(name)
+        if found is None:
+            found = groups[name] = Group(name)
+        return found
+
+    def statistics(self) -> Statistics:
+        """The statistics of the spans so far. Ends the collection."""
+        for groups in self._groups.values():
+            for group in groups.values():
+                group.durations = array("d", sorted(group.durations))
+                group.activity = array("q", accumulate(group.activity))[:ACTIVITY_PARTS]
+                group.share = group.seconds / self._stepped if self._stepped >= STEPPED_MIN_S else 0.0
+        return {
+            dimension: sorted(groups.values(), key=lambda group: (-group.seconds, group.name))
+            for dimension, groups in self._groups.items()
+        }
+
+
+def _count(group: Group, span: Span) -> None:
+    outcome = span.outcome
+    group.count += 1
+    group.open += outcome == Outcome.OPEN
+    group.failed += outcome == Outcome.FAILED
+    group.aborted += outcome == Outcome.ABORTED
+    group.retries += (span.tries or 1) - 1
+    group.tokens_in = add_known(group.tokens_in, span.tokens_in)
+    group.tokens_out = add_known(group.tokens_out, span.tokens_out)
+    group.cost = add_known(group.cost, span.cost)
+    group.unpriced += span.kind == Kind.LLM and span.ended is not None and span.cost is None
 
 
 def percentile(ascending: Sequence[float], part: float) -> float | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from store.database.analysis import merged, without
+from store.model.work import merged, without
 from tests.cli.test_cli import one_line, treetop
 from tests.recorder import Recorder
 from tests.runaways import PLANTED, Planted

@@ -1,13 +1,18 @@
 """Statistics of the spans of a run."""
 
-from store.model.statistics import DIMENSIONS, Statistics, Task, percentile, statistics
+from store.model.statistics import DIMENSIONS, Collector, Period, Statistics, Task, percentile
+from store.model.work import interval
 from tests.recorder import Recorder, spans_of
 
 
 def statistics_of(recorder: Recorder) -> Statistics:
     """Statistics of a run. Every task has the type of its id, and depth 1."""
     spans = [span for span in spans_of(recorder.events).values() if span.withdrawn is None]
-    return statistics(spans, lambda node_id: Task(node_id, 1) if node_id else Task())
+    to = recorder.events[-1].time
+    collector = Collector(Period(recorder.events[0].time, to))
+    for span in spans:
+        collector.add(span, Task(span.node_id, 1) if span.node_id else Task(), interval(span, to))
+    return collector.statistics()
 
 
 def test_calls_are_grouped_by_the_model_that_answered() -> None:

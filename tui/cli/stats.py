@@ -34,12 +34,18 @@ def stats(run: str | None, db: Path, at: str | None, as_json: bool) -> None:
     now = time.time()
 
     async def of_run(reader: Reader, name: str) -> tuple[Document, str]:
-        from store.database.analysis import analyse
+        from store.database.analysis import Scope, analyse, path_tasks
+        from store.database.statistics_queries import StatisticsQueries
         from store.database.whole_run import whole_run
 
         async with whole_run(reader, name, at) as whole:
-            analysis = await analyse(whole, report.measured_to(whole, now))
-            return report.run_document(whole, analysis), "\n".join(report.run_text(whole, analysis, now))
+            moment = whole.moment
+            analysis = await analyse(moment, Scope(moment, whole.parents), report.measured_to(whole, now))
+            if not as_json:
+                tasks = await path_tasks(moment, analysis, report.PATH_TASKS_MAX)
+                return {}, "\n".join(report.run_text(whole, analysis, tasks, now))
+            node_ids = await StatisticsQueries(reader, moment.row.key).node_ids()
+            return report.run_document(whole, analysis, await path_tasks(moment, analysis), node_ids), ""
 
     async def answer(reader: Reader) -> tuple[Document, str]:
         if run is not None:

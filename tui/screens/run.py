@@ -25,6 +25,7 @@ from tui.screens.key_effect import without_effect
 from tui.screens.run_errors import RunErrors
 from tui.screens.run_keys import PANE_KEYS, SEARCH_KEYS, TRAVEL_ACTIONS, TRAVEL_KEYS, in_key_line
 from tui.screens.run_prompts import RunPrompts
+from tui.screens.run_statistics import RunStatistics
 from tui.screens.time_travel import TimeTravel
 from tui.session.session import Picture, Session
 from tui.theme import Glyphs
@@ -68,7 +69,8 @@ class RunScreen(FedScreen):
         )
         self._inspector = Inspector(self, session, self._panes)
         self._prompts = RunPrompts(self, session, self._panes, self._finding)
-        self._errors = RunErrors(self, session, self._panes, self._finding, self._prompts, self._failure_selected)
+        self._errors = RunErrors(self, session, self._panes, self._finding, self._prompts, self._event_selected)
+        self._statistics = RunStatistics(self, session, self._panes, self._prompts, self._tree_moved, self._event_selected)
 
     @property
     def run_id(self) -> str:
@@ -185,7 +187,7 @@ class RunScreen(FedScreen):
         self._inspector.turn_to("node")
         self.soon()
 
-    def _failure_selected(self) -> None:
+    def _event_selected(self) -> None:
         self._inspector.turn_to("event")
         self.soon()
 
@@ -290,6 +292,9 @@ class RunScreen(FedScreen):
 
     def action_errors(self) -> None:
         self._errors.list()
+
+    def action_statistics(self) -> None:
+        self._statistics.open()
 
     def action_failure(self) -> None:
         self._errors.show_ending()

@@ -84,6 +84,7 @@ PANE_KEYS: list[BindingType] = [
     ),
     Binding("x", "errors", "Errors", id="run.errors", tooltip="List all errors of the run"),
     Binding("r", "next_runaway", "Next runaway", id="find.runaway", show=False, tooltip="To the next task that runs away"),
+    Binding("5", "statistics", "Statistics", id="run.statistics", show=False, tooltip="What took the time and the money"),
     Binding(
         "right_curly_bracket",
         "alike(1)",

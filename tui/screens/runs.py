@@ -72,6 +72,7 @@ class RunsScreen(FedScreen):
         Binding("S", "sort", "Sort", id="runs.sort", tooltip="Sort by the next column"),
         Binding("d,delete", "delete", "Delete", id="runs.delete", tooltip="Delete this run from the file"),
         Binding("m", "mark", "Keep", id="runs.mark", tooltip="Mark this run as kept, or unmark it"),
+        Binding("5", "statistics", "Statistics", id="runs.statistics", show=False, tooltip="Statistics of all runs"),
         Binding("q", "app.leave", "Quit", id="runs.quit", tooltip="Leave treetop"),
         Binding("escape", "unfilter", "All", id="runs.unfilter", show=False, tooltip="Show all runs again"),
     ]
@@ -239,6 +240,16 @@ class RunsScreen(FedScreen):
         row = self._list.selected
         if row is not None:
             self.post_message(self.Opened(row.run.run_id))
+
+    def action_statistics(self) -> None:
+        from tui.screens.all_runs import AllRunsScreen  # not needed for the first picture
+
+        screen = AllRunsScreen(self.glyphs, self.clock, self._open)
+        self.app.push_screen(screen)
+        screen.news(self.reader)
+
+    def _open(self, run_id: str) -> None:
+        self.post_message(self.Opened(run_id))
 
     # Filter and sort
 

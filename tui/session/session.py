@@ -132,15 +132,19 @@ class Session:
             self.events.aim(moment.end)  # keys may have changed scope and filter already
 
     def show_failure(self, failure: Failure, node: int | None) -> None:
-        """Select a task by its key, and put the timeline's cursor on an error.
+        """Select a task by its key, and put the timeline's cursor on an error, see `show_event`."""
+        self.show_event(failure.position, node, failure.node == node)
 
-        The timeline has the events of the task, or those of the run if it did before or if the error is not of the task.
+    def show_event(self, position: int, node: int | None, of_task: bool = True) -> None:
+        """Select a task by its key, and put the timeline's cursor on an event. `of_task`: whether the event is of the task.
+
+        The timeline has the events of the task, or those of the run if it did before or if the event is not of the task.
         """
         number = None if node is None else next(iter(self.moment.shape.numbers([node])), None)
         self.tree.select(number)
         self.follow = False
-        of_node = number is not None and failure.node == node and self.events.scope != "run"
-        self.events.go_to(failure.position, "node" if of_node else "run")
+        of_node = number is not None and of_task and self.events.scope != "run"
+        self.events.go_to(position, "node" if of_node else "run")
 
     async def refresh(self) -> bool:
         """Bring the run and the shape of its tree to the position. Returns whether the run was rebuilt.

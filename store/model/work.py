@@ -1,0 +1,106 @@
+"""The own work of tasks: the time of their steps, without the time in which a task inside them has a step. Pure."""
+
+from array import array
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from math import inf
+
+from store.model.number_lists import NumberLists
+from store.model.span import Kind, Span
+
+Interval = tuple[float, float]
+"""Beginning and end, in seconds since 1970."""
+
+
+def interval(span: Span, to: float) -> Interval:
+    """The time of a span. That of a span whose beginning is unknown ends with it. `to`: the time of open spans."""
+    seconds = max(_seconds(span, to), 0.0)
+    start = span.since if span.started is not None else span.since - seconds
+    return start, start + seconds
+
+
+def _seconds(span: Span, to: float) -> float:
+    if span.open:
+        return to - span.since
+    return span.lasted if span.ended is None else span.duration or 0.0
+
+
+class Steps:
+    """The times of the steps of numbered tasks, in three arrays."""
+
+    def __init__(self) -> None:
+        self._tasks = array("q")
+        self._starts = array("d")
+        self._ends = array("d")
+
+    def add(self, task: int, span: Span, times: Interval) -> None:
+        """Add a span of a task, if it is a step."""
+        if span.kind == Kind.STEP:
+            self._tasks.append(task)
+            self._starts.append(times[0])
+            self._ends.append(times[1])
+
+    def own_work(self, parents: Sequence[int]) -> tuple[Sequence[float], Sequence[float]]:
+        """By task: seconds of work before the first step of a task inside it, and after. `parents`: -1 for none."""
+        before, after = array("d", bytes(8 * len(parents))), array("d", bytes(8 * len(parents)))
+        steps = NumberLists(len(parents), self._tasks, range(len(self._tasks)))
+        inside: dict[int, list[Interval]] = {}
+        """By task: the times in which tasks inside it have a step."""
+        for task in inner_first(parents):
+            own = merged((self._starts[step], self._ends[step]) for step in steps[task])
+            inner = merged(inside.pop(task, ()))
+            alone = without(own, inner)
+            divide = inner[0][0] if inner else inf
+            before[task] = sum(end - start for start, end in alone if start < divide)
+            after[task] = sum(end - start for start, end in alone if start >= divide)
+            if parents[task] >= 0 and (own or inner):
+                inside.setdefault(parents[task], []).extend(merged([*own, *inner]))
+        return before, after
+
+
+def depths(parents: Sequence[int]) -> Sequence[int]:
+    """How many tasks contain each task, at any level. `parents`: -1 for none."""
+    found = array("q", [-1]) * len(parents)
+    for task in range(len(parents)):
+        chain, above = [], task
+        while above >= 0 and found[above] < 0:
+            chain.append(above)
+            above = parents[above]
+        depth = found[above] if above >= 0 else -1
+        for one in reversed(chain):
+            depth += 1
+            found[one] = depth
+    return found
+
+
+def inner_first(parents: Sequence[int]) -> list[int]:
+    """All tasks, each after the tasks inside it."""
+    return sorted(range(len(parents)), key=depths(parents).__getitem__, reverse=True)
+
+
+def merged(intervals: Iterable[Interval]) -> list[Interval]:
+    """The same times as disjoint intervals, ascending."""
+    found: list[Interval] = []
+    for start, end in sorted(intervals):
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], end)
+        else:
+            found.append((start, end))
+    return found
+
+
+def without(intervals: Iterable[Interval], others: Sequence[Interval]) -> list[Interval]:
+    """The parts of intervals that lie in none of the others. Both are disjoint and ascending."""
+    found, at = [], 0
+    for start, end in intervals:
+        while at < len(others) and others[at][1] <= start:
+            at += 1
+        for other_start, other_end in islice(others, at, None):
+            if other_start >= end:
+                break
+            if start < other_start:
+                found.append((start, other_start))
+            start = max(start, other_end)
+        if start < end:
+            found.append((start, end))
+    return found

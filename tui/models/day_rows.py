@@ -1,0 +1,84 @@
+"""The statistics of all runs as rows of a table: days, the slowest and the dearest runs. Pure."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+
+from store.model.phase import Phase, elapsed, errors, phase
+from store.model.run_statistics import Day, by_day, day_of, dearest, slowest
+from store.model.state import Run
+from tui import format as fmt
+from tui.models.columns import Cell, Column
+from tui.models.statistics_text import DAY_FIGURES, NONE, number
+from tui.models.table_section import TableRow, TableSection, TableSections
+from tui.text import clean
+
+COLUMNS = (
+    Column("name", "", 0),
+    Column("runs", "RUNS", 6, right=True),
+    Column("finished", "FINISHED", 8, right=True),
+    Column("failed", "FAILED", 6, right=True),
+    Column("time", "TIME", 7, right=True),
+    Column("p50", "P50", 6, right=True),
+    Column("llm", "LLM", 6, right=True, needs=90),
+    Column("cost", "COST", 10, right=True),
+    Column("errors", "ERR", 5, right=True),
+    Column("bar", "", 24, needs=120),
+)
+
+SORTS = ("name", "time", "cost", "runs", "finished", "failed", "p50", "llm", "errors")
+"""The columns that can order the days, those through which a key goes. `name`: the latest day first."""
+
+DAY, RUN = "day", "run"
+"""Kinds of keys of rows: the date of a day, the id of a run."""
+
+
+def sections(runs: Sequence[Run], now: float, day: date | None, sort: str, backwards: bool, hint: str) -> TableSections:
+    """The rows of a table. `day`: the day of the slowest and dearest runs; None: any."""
+    if not runs:
+        return TableSections(hint=hint)
+    days = by_day(runs, now)
+    if sort != "name":
+        days.sort(key=DAY_FIGURES[sort].value, reverse=True)
+    if backwards:
+        days.reverse()
+    longest = max((one.seconds for one in days), default=0.0)
+    chosen = [run for run in runs if day is None or day_of(run) == day]
+    of = "" if day is None else f" OF {day.isoformat()}"
+    found = [TableSection("DAY", [_day_row(one, longest) for one in days])]
+    for title, extremes in (("SLOWEST", slowest(chosen, now)), ("DEAREST", dearest(chosen))):
+        if extremes:
+            rows = [_run_row(title, run, now) for run in extremes]
+            found.append(TableSection(f"{title}{of}", rows))
+    return TableSections(found)
+
+
+def _day_row(day: Day, longest: float) -> TableRow:
+    cells = {"name": Cell(day.day.isoformat())}
+    for name, figure in DAY_FIGURES.items():
+        text = figure.text(day)
+        cells[name] = Cell(text, "faint" if text in (NONE, fmt.UNKNOWN) else "text")
+    for name in ("failed", "errors"):
+        if cells[name].text != NONE:
+            cells[name] = cells[name]._replace(role="failed")
+    return TableRow((DAY, day.day.isoformat()), cells, part=day.seconds / longest if longest else 0.0)
+
+
+def _run_row(title: str, run: Run, now: float) -> TableRow:
+    status = phase(run, now)
+    texts: dict[str, tuple[str, Callable[[str], str]]] = {
+        "name": (clean(run.goal or run.run_id, 300), lambda text: "text"),
+        "time": (fmt.duration(elapsed(run, now)), _quiet),
+        "cost": (fmt.cost(run.cost, run.unpriced), _quiet),
+        "llm": (fmt.count(run.llm_calls), _quiet),
+        "errors": (number(errors(run)), lambda text: "faint" if text == NONE else "failed"),
+    }
+    cells = {name: Cell(text, role_of(text)) for name, (text, role_of) in texts.items()}
+    if status in (Phase.FINISHED, Phase.FAILED):
+        cells["finished" if status == Phase.FINISHED else "failed"] = Cell(
+            "1", "text" if status == Phase.FINISHED else "failed"
+        )
+    return TableRow((f"{RUN} {title}", run.run_id), cells)
+
+
+def _quiet(text: str) -> str:
+    return "faint" if text in (NONE, fmt.UNKNOWN) else "text"

@@ -1,0 +1,186 @@
+"""The screen of the statistics of a run: what took the time and the money, at the position of the session."""
+
+import asyncio
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult, RenderResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from store.database.reader import Reader
+from store.errors import RunChanged, RunUnknown
+from store.model.record import SpanRow
+from tui.models.snapshot import Header
+from tui.models.statistics_rows import COLUMNS, SORTED_BY, SORTS, StatisticsShown, sections
+from tui.models.statistics_text import path_line
+from tui.screens.fed import FedScreen
+from tui.screens.pace import Pace
+from tui.screens.spans import Group, SpansScreen
+from tui.session.session import Session
+from tui.session.statistics import RunStatistics
+from tui.theme import Glyphs
+from tui.widgets.key_line import KeyLine
+from tui.widgets.rows import Rows
+from tui.widgets.run_header import RunHeader
+from tui.widgets.section_table import SectionTable
+from tui.widgets.sortable_rows import SortableRows, SortTitles
+from tui.widgets.status_bar import StatusBar
+
+
+class PathLine(Widget):
+    """The critical path in one line. Set its reactives."""
+
+    DEFAULT_CSS = """
+    PathLine { height: 1; padding: 0 1; }
+    """
+    path: reactive[str] = reactive("")
+    """Empty: not read yet."""
+    scope: reactive[str] = reactive("")
+    """What the line is about, if not the whole run now."""
+
+    def render(self) -> RenderResult:
+        scope = f"{self.scope}: " if self.scope else ""
+        return Content.assemble((scope, "$primary"), (self.path or "reading", "bold")).truncate(
+            self.size.width, ellipsis=True
+        )
+
+
+class StatisticsScreen(FedScreen):
+    """Shows the statistics of the run of a session, or of one of its tasks and everything beneath it.
+
+    `on_task` is called with the number of a task that the user opens, `on_span` with a step or call.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("S", "sort", "Sort", id="statistics.sort", tooltip="Sort by the next column"),
+        Binding("b", "scope", "Scope", id="statistics.scope", tooltip="Statistics of the run, or of the selected task"),
+        Binding("5", "app.leave", "Run", id="statistics.close", show=False, tooltip="Back to the run"),
+    ]
+
+    header: reactive[Header | None] = reactive(None, repaint=False)
+
+    def __init__(
+        self,
+        glyphs: Glyphs,
+        clock: Callable[[], float],
+        session: Session,
+        on_task: Callable[[int], None],
+        on_span: Callable[[SpanRow], None],
+    ) -> None:
+        super().__init__(glyphs, clock)
+        self._session = session
+        self._on_task = on_task
+        self._on_span = on_span
+        self._statistics = RunStatistics(session.moment, session.tree, lambda: session.now)
+        self._shown = StatisticsShown()
+        self._state: object = None
+        """State of the run for which the statistics were read; None: they were not read yet."""
+        self._pace = Pace()
+        self._stale = False
+        """Whether another reading must follow."""
+        self._ready = asyncio.Event()
+        """Set after the first reading."""
+
+    def compose(self) -> ComposeResult:
+        table = SectionTable(COLUMNS, SORTED_BY, self.glyphs, id="statistics")
+        yield RunHeader(self.glyphs).data_bind(shown=StatisticsScreen.header)
+        yield PathLine()
+        yield SortTitles(table, self.glyphs)
+        yield table
+        yield StatusBar(self.glyphs)
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        self._table, self._path = self.query_one(SectionTable), self.query_one(PathLine)
+        self._table.caption = "Statistics"
+        self._table.sort = SORTS[0]
+        self._table.focus()
+
+    async def until_ready(self) -> None:
+        await self._ready.wait()
+
+    @property
+    def at_rest(self) -> bool:
+        return super().at_rest and not self._stale
+
+    # Reading
+
+    async def read(self, reader: Reader) -> None:
+        session = self._session
+        try:
+            await session.refresh()
+            self.header = session.header()
+            await self._read_statistics()
+        except RunChanged:
+            self.soon()
+        except RunUnknown:
+            self.header = session.header()
+        finally:
+            self._ready.set()
+
+    async def _read_statistics(self) -> None:
+        """Read the statistics if they changed, unless the last reading was too long and too short a time ago."""
+        self._stale = self._statistics.state != self._state
+        if not self._stale:
+            return
+        if wait := self._pace.wait_s:
+            self.set_timer(wait, lambda: self.news(self.reader), name="statistics")
+            return
+        with self._pace.reading():
+            state = self._statistics.state
+            self._shown = await self._statistics.read()
+        self._state = state
+        self._stale = self._statistics.state != state
+        self._draw()
+
+    def _draw(self) -> None:
+        shown, position = self._shown, self._session.travel.position
+        task = f"Task {shown.scope} and everything beneath it" if shown.scope else ""
+        past = "" if position is None else f"up to event {position:,}"
+        self._path.scope = " ".join(filter(None, (task or (past and "The run"), past)))
+        self._path.path = path_line(shown.path)
+        self._table.listed = sections(shown, self._table.sort, self._table.backwards)
+
+    def tick(self) -> None:
+        if self._session.ages():
+            self.news(self.reader)
+
+    # Keys and the mouse
+
+    @on(SortableRows.Sorted)
+    def _title_clicked(self, message: SortableRows.Sorted) -> None:
+        table = self._table
+        self._sort(message.column, message.column == table.sort and not table.backwards)
+
+    def action_sort(self) -> None:
+        sort = self._table.sort
+        self._sort(SORTS[(SORTS.index(sort) + 1) % len(SORTS)] if sort in SORTS else SORTS[0], False)
+
+    def _sort(self, sort: str, backwards: bool) -> None:
+        self._table.sort, self._table.backwards = sort, backwards
+        self._draw()
+
+    def action_scope(self) -> None:
+        self._statistics.change_scope()
+        self._pace.hurry()
+        self.soon()
+
+    @on(Rows.Selected)
+    def _opened(self) -> None:
+        row = self._table.selected
+        if row is None:
+            return
+        kind, name = row.key
+        if kind == "path":
+            self.app.pop_screen()
+            self._on_task(int(name))
+            return
+        names = frozenset(group.name for group in self._shown.groups[kind])
+        group = Group(kind, name, names, self._statistics)
+        screen = SpansScreen(self.glyphs, self.clock, self._session, group, self._on_span)
+        self.app.push_screen(screen)
+        screen.news(self.reader)

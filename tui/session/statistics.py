@@ -1,0 +1,59 @@
+"""The statistics of a run at the position of a session, of the whole run or of one of its tasks with everything beneath it."""
+
+from collections.abc import Callable
+
+from store.database.analysis import Scope, analyse, path_tasks
+from store.database.moment import Moment
+from store.model.phase import may_continue
+from tui.models.forest import TOP
+from tui.models.name import task_name
+from tui.models.selection import Selection
+from tui.models.statistics_rows import PATH_TASKS_SHOWN, StatisticsShown
+from tui.text import clean
+
+
+class RunStatistics:
+    """Reads the statistics. Each reading takes all spans of the run; `state` shows whether another one is needed."""
+
+    def __init__(self, moment: Moment, tree: Selection, now: Callable[[], float]) -> None:
+        self._moment = moment
+        self._tree = tree
+        self._now = now
+        self.task: int | None = tree.root
+        """Number of the task whose subtree is analysed; None: the whole run."""
+
+    def change_scope(self) -> None:
+        """From the run to the subtree in view or of the selected task, or back."""
+        tree = self._tree
+        self.task = None if self.task is not None else tree.selected if tree.root is None else tree.root
+
+    @property
+    def state(self) -> object:
+        """Equal as long as another reading would give the same. In a run that may continue, open spans last longer."""
+        moment, now = self._moment, self._now()
+        ages = moment.position is None and bool(moment.run.active) and may_continue(moment.run, now)
+        return moment.row.generation, moment.run.events, self.task, int(now) if ages else None
+
+    @property
+    def scope(self) -> Scope:
+        """The tasks that are analysed, at the position of the moment."""
+        tree, horizon = self._tree, self._moment.horizon
+        if self.task is not None and self.task >= horizon:  # it does not exist at the position, or the run was rebuilt
+            self.task = None
+        within = None if self.task is None else tree.beneath(self.task)
+        return Scope(self._moment, tree.outline.parents[:horizon], within)
+
+    async def read(self) -> StatisticsShown:
+        """The statistics at the position. Raises RunChanged."""
+        scope, name = self.scope, await self._name()
+        analysis = await analyse(self._moment, scope, self._now())
+        tasks = await path_tasks(self._moment, analysis, PATH_TASKS_SHOWN)
+        return StatisticsShown(analysis.groups, analysis.path, tasks, name)
+
+    async def _name(self) -> str:
+        if self.task is None:
+            return ""
+        outer = self._tree.outline.parents[self.task]
+        nodes = await self._moment.nodes({self.task, outer} - {TOP})
+        around = nodes.get(outer)
+        return clean(task_name(nodes[self.task].nid, None if around is None else around.nid), 40)
