@@ -71,6 +71,7 @@ PICTURES = (
     Picture("plan-dark", WIDE, ["down", "down", "enter", "g", "3", *["j"] * 8]),
     Picture("error-light", WIDE, ["down", "down", "enter"], light=True),
     Picture("errors-dark", (120, 36), ["down", "down", "enter", "x"]),
+    Picture("statistics-dark", WIDE, ["down", "enter", "5"]),
     Picture("tour-now", SMALL, ["enter"]),
     Picture("tour-failed", SMALL, ["down", "down", "down", "enter"]),
     Picture("tour-cost", SMALL, ["down", "enter", "G"]),

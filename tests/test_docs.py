@@ -63,7 +63,7 @@ def fields(title: str) -> set[str]:
 LINES = [line for block in blocks("sh") for line in block.splitlines() if "-m venv" not in line]
 """Commands in code blocks, without those that install: `.ci/run` runs these."""
 
-KEYS = "slash n N backslash F f b v e a 1 exclamation_mark m d S C u O p P J f1 f2"
+KEYS = "5 slash n N backslash F f b v e a 1 exclamation_mark m d S C u O p P J f1 f2"
 """Keys of the tour, by their names in bindings."""
 
 

@@ -104,6 +104,16 @@ class TestOneRun:
         assert (found["position"], found["work_seconds"]) == (8, 2.0)
         assert "at event 8 of 17" in printed(plan, "stats", "plan", "--at", "8")
 
+    def test_the_past_has_the_types_that_tasks_had_then(self, db: Path) -> None:
+        recorder = Recorder("types").run_started().root("root").node("root", "a")
+        recorder.step("a", "execute", after="FINISH")
+        position = len(recorder.entries)
+        recorder.emit("node_created", {"node_id": "a", "outer_node_id": "root", "task_type": "REASONING"})
+        store(db, recorder.entries)
+        assert [group["name"] for group in document(db, "stats", "types")["type"]] == ["REASONING"]
+        past = document(db, "stats", "types", "--at", str(position))
+        assert [(group["name"], group["count"]) for group in past["type"]] == [("COMPOSITION", 1)]
+
     def test_a_run_without_steps_has_no_work(self, db: Path) -> None:
         store(db, Recorder("empty").run_started().entries)
         assert "no work has been measured" in printed(db, "stats", "empty")

@@ -12,6 +12,7 @@ from store.database.history import History
 from store.database.life_sign import LifeSigns
 from store.database.reader import Reader
 from store.database.run_queries import RunQueries
+from store.database.statistics_queries import StatisticsQueries
 from store.model.record import Match
 from store.model.state import Node
 from tests.recorder import Recorder
@@ -44,6 +45,7 @@ WORDS, KIND, FAILED = Match(words="x"), Match(types=frozenset({"step_started"}))
 def questions(reader: Reader, run: RunQueries, keys: dict[str, int]) -> dict[str, Callable[[], Awaitable[object]]]:
     """All queries of a file and of one of its runs."""
     search, errors, life = keys["search"], FailureQueries(reader, run.key), LifeSigns(reader, run.key, 40)
+    statistics = StatisticsQueries(reader, run.key)
     return {
         "runs": reader.runs,
         "open_runs": reader.open_runs,
@@ -94,6 +96,12 @@ def questions(reader: Reader, run: RunQueries, keys: dict[str, int]) -> dict[str
         "reported": lambda: errors.reported(3, 60),
         "failures": lambda: errors.failures([3, 30], 60),
         "newest_failures": lambda: errors.newest_failures(60, 10),
+        "visit": lambda: statistics.visit(30, lambda node, span: None),
+        "task_types": statistics.task_types,
+        "node_ids": statistics.node_ids,
+        "created_after": lambda: statistics.created_after(3, search),
+        "dependencies": lambda: statistics.dependencies(30),
+        "spans of births": lambda: statistics.spans([5, 8], 30),
         "failed": lambda: run.failed(3, 1),
         "failed before": lambda: run.failed(30, -1),
         "alike": lambda: run.alike(3, 1),

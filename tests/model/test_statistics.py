@@ -1,6 +1,17 @@
 """Statistics of the spans of a run."""
 
-from store.model.statistics import DIMENSIONS, Collector, Period, Statistics, Task, percentile
+import pytest
+
+from store.model.statistics import (
+    ACTIVITY_PARTS,
+    DIMENSIONS,
+    OTHERS,
+    Collector,
+    Period,
+    Statistics,
+    Task,
+    percentile,
+)
 from store.model.work import interval
 from tests.recorder import Recorder, spans_of
 
@@ -54,6 +65,35 @@ def test_the_group_with_the_most_time_is_first() -> None:
     for name, seconds in (("a", 1.0), ("b", 3.0), ("c", 2.0)):
         recorder.emit("tool_returned", {"node_id": "root", "tool_name": name, "duration_seconds": seconds})
     assert [group.name for group in statistics_of(recorder)["tool"]] == ["b", "c", "a"]
+
+
+def test_activity_is_the_number_of_spans_in_each_part_of_the_time() -> None:
+    recorder = Recorder().run_started().root()
+    for _ in range(2):
+        recorder.emit("tool_returned", {"node_id": "root", "tool_name": "a", "duration_seconds": 1.0})
+    recorder.tool_invoked("root", "open")  # 3 of the 4 seconds have passed
+    for _ in range(1):
+        recorder.emit("node_added", {"node_id": "root"})
+    by_name = {group.name: list(group.activity) for group in statistics_of(recorder)["tool"]}
+    quarter = ACTIVITY_PARTS // 5
+    assert sum(by_name["a"][: quarter - 1]) == 0
+    assert max(by_name["a"]) == 2
+    assert by_name["BingBrowser.run"][0] == 0
+    assert by_name["BingBrowser.run"][-1] == 1
+
+
+def test_a_time_outside_of_the_period_is_in_its_first_or_last_part() -> None:
+    period = Period(10.0, 20.0)
+    assert [period.part(time) for time in (0.0, 10.0, 15.0, 20.0, 99.0)] == [0, 0, 24, 47, 47]
+    assert Period(5.0, 5.0).part(7.0) == 0
+
+
+def test_names_beyond_a_maximum_are_one_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.model.statistics.GROUPS_MAX", 3)
+    recorder = Recorder().root()
+    for name in "abcdea":
+        recorder.emit("tool_returned", {"node_id": "root", "tool_name": name, "duration_seconds": 1.0})
+    assert {group.name: group.count for group in statistics_of(recorder)["tool"]} == {"a": 2, "b": 1, "c": 1, OTHERS: 2}
 
 
 def test_a_run_without_spans_has_empty_statistics() -> None:

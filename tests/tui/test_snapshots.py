@@ -13,7 +13,7 @@ from tests.tui.stage import LIVE, Clock, Feed, treetop
 
 Compare = Callable[..., bool]
 
-WIDE, SMALL = (150, 40), (80, 24)
+LARGE, WIDE, SMALL = (200, 50), (150, 40), (80, 24)
 
 
 def keys(*pressed: str) -> Callable[[Pilot[Any]], Any]:
@@ -114,6 +114,31 @@ class TestQuiet:
 
     def test_a_notification_is_at_the_top_right(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
         assert snap_compare(treetop(path, clock), terminal_size=SMALL, run_before=keys("G", "enter", "f"))
+
+
+class TestStatistics:
+    """What took the time and the money."""
+
+    @pytest.mark.parametrize("light", [False, True], ids=["dark", "light"])
+    @pytest.mark.parametrize("size", [LARGE, SMALL], ids=["large", "small"])
+    def test_a_run_has_a_table_for_each_dimension(
+        self, snap_compare: Compare, path: Path, clock: Clock, size: tuple[int, int], light: bool
+    ) -> None:
+        app = treetop(path, clock, light=light)
+        assert snap_compare(app, terminal_size=size, run_before=keys("down", "enter", "5"))
+
+    @pytest.mark.parametrize("size", [LARGE, SMALL], ids=["large", "small"])
+    def test_the_spans_of_a_row_are_a_list(
+        self, snap_compare: Compare, path: Path, clock: Clock, size: tuple[int, int]
+    ) -> None:
+        app = treetop(path, clock)
+        assert snap_compare(app, terminal_size=size, run_before=keys("down", "enter", "5", *["j"] * 5, "enter"))
+
+    @pytest.mark.parametrize("size", [LARGE, SMALL], ids=["large", "small"])
+    def test_all_runs_are_counted_by_day(
+        self, snap_compare: Compare, path: Path, clock: Clock, size: tuple[int, int]
+    ) -> None:
+        assert snap_compare(treetop(path, clock), terminal_size=size, run_before=keys("5"))
 
 
 def seek(where: str) -> list[str]:

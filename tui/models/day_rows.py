@@ -1,9 +1,9 @@
 """The statistics of all runs as rows of a table: days, the slowest and the dearest runs. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 
-from store.model.phase import Phase, elapsed, errors, phase
+from store.model.phase import elapsed, errors
 from store.model.run_statistics import Day, by_day, day_of, dearest, slowest
 from store.model.state import Run
 from tui import format as fmt
@@ -13,7 +13,7 @@ from tui.models.table_section import TableRow, TableSection, TableSections
 from tui.text import clean
 
 COLUMNS = (
-    Column("name", "", 0),
+    Column("name", "DAY", 0),
     Column("runs", "RUNS", 6, right=True),
     Column("finished", "FINISHED", 8, right=True),
     Column("failed", "FAILED", 6, right=True),
@@ -55,30 +55,20 @@ def sections(runs: Sequence[Run], now: float, day: date | None, sort: str, backw
 def _day_row(day: Day, longest: float) -> TableRow:
     cells = {"name": Cell(day.day.isoformat())}
     for name, figure in DAY_FIGURES.items():
-        text = figure.text(day)
-        cells[name] = Cell(text, "faint" if text in (NONE, fmt.UNKNOWN) else "text")
-    for name in ("failed", "errors"):
-        if cells[name].text != NONE:
-            cells[name] = cells[name]._replace(role="failed")
+        cells[name] = _cell(figure.text(day), "failed" if name in ("failed", "errors") else "text")
     return TableRow((DAY, day.day.isoformat()), cells, part=day.seconds / longest if longest else 0.0)
 
 
 def _run_row(title: str, run: Run, now: float) -> TableRow:
-    status = phase(run, now)
-    texts: dict[str, tuple[str, Callable[[str], str]]] = {
-        "name": (clean(run.goal or run.run_id, 300), lambda text: "text"),
-        "time": (fmt.duration(elapsed(run, now)), _quiet),
-        "cost": (fmt.cost(run.cost, run.unpriced), _quiet),
-        "llm": (fmt.count(run.llm_calls), _quiet),
-        "errors": (number(errors(run)), lambda text: "faint" if text == NONE else "failed"),
+    cells = {
+        "name": Cell(clean(run.goal or run.run_id, 300)),
+        "time": _cell(fmt.duration(elapsed(run, now))),
+        "cost": _cell(fmt.cost(run.cost, run.unpriced)),
+        "llm": _cell(fmt.count(run.llm_calls)),
+        "errors": _cell(number(errors(run)), "failed"),
     }
-    cells = {name: Cell(text, role_of(text)) for name, (text, role_of) in texts.items()}
-    if status in (Phase.FINISHED, Phase.FAILED):
-        cells["finished" if status == Phase.FINISHED else "failed"] = Cell(
-            "1", "text" if status == Phase.FINISHED else "failed"
-        )
     return TableRow((f"{RUN} {title}", run.run_id), cells)
 
 
-def _quiet(text: str) -> str:
-    return "faint" if text in (NONE, fmt.UNKNOWN) else "text"
+def _cell(text: str, role: str = "text") -> Cell:
+    return Cell(text, "faint" if text in (NONE, fmt.UNKNOWN) else role)

@@ -18,7 +18,7 @@ PATH_TASKS_SHOWN = 5
 """Number of tasks of the critical path that are listed, those with the most work."""
 
 COLUMNS = (
-    Column("name", "", 0),
+    Column("name", "NAME", 0),
     Column("count", "COUNT", 6, right=True),
     Column("failed", "FAILED", 6, right=True),
     Column("retries", "RETRIES", 7, right=True, needs=96),

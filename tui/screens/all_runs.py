@@ -42,7 +42,7 @@ class AllRunsScreen(FedScreen):
         """Number of the last change of a run that was read; None: nothing was read yet."""
         self._day: date | None = None
         """Day of the slowest and dearest runs; None: any."""
-        self._pace = Pace()
+        self._pace = Pace(self)
         self._ready = asyncio.Event()
         """Set after the first reading."""
 
@@ -65,8 +65,7 @@ class AllRunsScreen(FedScreen):
     # Reading
 
     async def read(self, reader: Reader) -> None:
-        if wait := self._pace.wait_s:
-            self.set_timer(wait, lambda: self.news(self.reader), name="all-runs")
+        if self._pace.must_wait():
             return
         try:
             with self._pace.reading():

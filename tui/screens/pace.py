@@ -4,6 +4,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from textual.timer import Timer
+
+from tui.screens.fed import FedScreen
+
 READING_SHARE = 0.1
 """Part of the time that readings take, while the file changes all the time."""
 
@@ -12,27 +16,35 @@ REST_MIN_S = 1.0
 
 
 class Pace:
-    """Measures readings. The first one, and those that the user asks for, need not wait."""
+    """The pace of a screen. Its first reading, and those that the user asks for, need not wait."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, screen: FedScreen, clock: Callable[[], float] = time.monotonic) -> None:
+        self._screen = screen
         self._clock = clock
         self._next_at: float | None = None
         """Time of the next reading; None: at once."""
+        self._timer: Timer | None = None
 
-    @property
-    def wait_s(self) -> float:
-        """Seconds until the next reading may begin."""
-        return 0.0 if self._next_at is None else max(self._next_at - self._clock(), 0.0)
+    def must_wait(self) -> bool:
+        """Whether the next reading must wait. The screen is then read again when it is due."""
+        wait = 0.0 if self._next_at is None else self._next_at - self._clock()
+        if wait > 0 and self._timer is None:
+            self._timer = self._screen.set_timer(wait, self._due)
+        return wait > 0
+
+    def _due(self) -> None:
+        self._timer = None
+        self._screen.news(self._screen.reader)
 
     def hurry(self) -> None:
-        """Let the next reading begin at once."""
+        """Read again at once, because the user asked for something."""
         self._next_at = None
+        self._screen.soon()
 
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Measure a reading."""
-        begun = self._clock()
-        self._next_at = begun + REST_MIN_S
+        begun = self._next_at = self._clock()
         try:
             yield
         finally:

@@ -77,7 +77,7 @@ class SpansScreen(FedScreen):
         """State of the run for which the spans were read; None: they were not read yet."""
         self._order: tuple[str, bool] | None = None
         """Column that orders the rows that are shown, and whether that order is reversed."""
-        self._pace = Pace()
+        self._pace = Pace(self)
         self._stale = False
         """Whether another reading must follow."""
         self._ready = asyncio.Event()
@@ -122,10 +122,7 @@ class SpansScreen(FedScreen):
         """Read the spans if they changed, unless the last reading was too long and too short a time ago."""
         statistics, table = self._group.statistics, self._table
         self._stale = statistics.state != self._state
-        wait = self._pace.wait_s if self._stale else 0.0
-        if wait:
-            self.set_timer(wait, lambda: self.news(self.reader), name="spans")
-        elif self._stale:
+        if self._stale and not self._pace.must_wait():
             with self._pace.reading():
                 state = statistics.state
                 await self._spans.read(statistics.scope)

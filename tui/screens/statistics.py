@@ -38,7 +38,7 @@ class PathLine(Widget):
     PathLine { height: 1; padding: 0 1; }
     """
     path: reactive[str] = reactive("")
-    """Empty: not read yet."""
+    """Empty: it is not read yet."""
     scope: reactive[str] = reactive("")
     """What the line is about, if not the whole run now."""
 
@@ -79,7 +79,7 @@ class StatisticsScreen(FedScreen):
         self._shown = StatisticsShown()
         self._state: object = None
         """State of the run for which the statistics were read; None: they were not read yet."""
-        self._pace = Pace()
+        self._pace = Pace(self)
         self._stale = False
         """Whether another reading must follow."""
         self._ready = asyncio.Event()
@@ -127,8 +127,7 @@ class StatisticsScreen(FedScreen):
         self._stale = self._statistics.state != self._state
         if not self._stale:
             return
-        if wait := self._pace.wait_s:
-            self.set_timer(wait, lambda: self.news(self.reader), name="statistics")
+        if self._pace.must_wait():
             return
         with self._pace.reading():
             state = self._statistics.state
@@ -167,7 +166,6 @@ class StatisticsScreen(FedScreen):
     def action_scope(self) -> None:
         self._statistics.change_scope()
         self._pace.hurry()
-        self.soon()
 
     @on(Rows.Selected)
     def _opened(self) -> None:

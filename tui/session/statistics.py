@@ -1,4 +1,4 @@
-"""The statistics of a run at the position of a session, of the whole run or of one of its tasks with everything beneath it."""
+"""The statistics of a run, or of one of its tasks with everything beneath it, at the position of a session."""
 
 from collections.abc import Callable
 
@@ -45,15 +45,16 @@ class RunStatistics:
 
     async def read(self) -> StatisticsShown:
         """The statistics at the position. Raises RunChanged."""
-        scope, name = self.scope, await self._name()
+        scope, task = self.scope, self.task
+        name = await self._name(task)
         analysis = await analyse(self._moment, scope, self._now())
         tasks = await path_tasks(self._moment, analysis, PATH_TASKS_SHOWN)
         return StatisticsShown(analysis.groups, analysis.path, tasks, name)
 
-    async def _name(self) -> str:
-        if self.task is None:
+    async def _name(self, task: int | None) -> str:
+        if task is None:
             return ""
-        outer = self._tree.outline.parents[self.task]
-        nodes = await self._moment.nodes({self.task, outer} - {TOP})
+        outer = self._tree.outline.parents[task]
+        nodes = await self._moment.nodes({task, outer} - {TOP})
         around = nodes.get(outer)
-        return clean(task_name(nodes[self.task].nid, None if around is None else around.nid), 40)
+        return clean(task_name(nodes[task].nid, None if around is None else around.nid), 40)

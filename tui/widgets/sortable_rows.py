@@ -13,7 +13,7 @@ from tui.widgets.rows import Rows
 
 
 class SortableRows(Rows):
-    """A table with columns. Subclasses implement `cell`. From outside: set `sort` and `backwards` when `Sorted` asks for it."""
+    """A table with columns. Subclasses implement `cells`. From outside: set `sort` and `backwards` after `Sorted`."""
 
     sort: reactive[str] = reactive("", repaint=False)
     """Name of the column that orders the rows."""

@@ -1,0 +1,58 @@
+"""The own work of tasks, from the times of their steps."""
+
+from collections.abc import Sequence
+
+from store.model.number_lists import NumberLists
+from store.model.span import Span
+from store.model.work import Steps, depths, inner_first, interval
+
+
+def step(start: float, seconds: float) -> Span:
+    """An ended step."""
+    return Span(1, "step", began=1, started=start, ended=2, finished=start + seconds, seconds=seconds)
+
+
+def work(parents: Sequence[int], *steps: tuple[int, float, float]) -> list[tuple[float, float]]:
+    """Work of each task before and after the tasks inside it. `steps`: task, beginning and seconds."""
+    made = Steps()
+    for task, start, seconds in steps:
+        span = step(start, seconds)
+        made.add(task, span, interval(span, 0.0))
+    before, after = made.own_work(parents)
+    return list(zip(before, after, strict=True))
+
+
+def test_the_time_of_inner_steps_is_not_own_work() -> None:
+    assert work([-1, 0], (0, 0.0, 10.0), (1, 2.0, 5.0)) == [(2.0, 3.0), (5.0, 0.0)]
+
+
+def test_inner_steps_count_at_any_depth_and_in_any_order_of_creation() -> None:
+    assert work([2, 0, -1], (2, 0.0, 4.0), (1, 1.0, 1.0)) == [(0.0, 0.0), (1.0, 0.0), (1.0, 2.0)]
+
+
+def test_a_call_is_no_work() -> None:
+    made = Steps()
+    made.add(0, Span(1, "llm", started=0.0, seconds=1.0), (0.0, 1.0))
+    assert [list(part) for part in made.own_work([-1])] == [[0.0], [0.0]]
+
+
+def test_open_and_aborted_steps_last_as_long_as_is_known() -> None:
+    assert interval(Span(1, "step", began=1, started=3.0), 8.0) == (3.0, 8.0)
+    assert interval(Span(1, "step", began=1, started=3.0, aborted=4, latest=5.0), 8.0) == (3.0, 5.0)
+    assert interval(Span(1, "step", ended=4, finished=5.0, seconds=2.0), 8.0) == (3.0, 5.0)
+
+
+def test_the_depth_of_a_task_is_the_number_of_tasks_around_it() -> None:
+    parents = [2, -1, 1, 0, 1]
+    assert list(depths(parents)) == [2, 0, 1, 3, 1]
+    assert inner_first(parents)[0] == 3
+    assert inner_first(parents)[-1] == 1
+
+
+def test_a_chain_of_10_000_tasks_needs_no_recursion() -> None:
+    assert depths([*range(1, 10_000), -1])[0] == 9_999
+
+
+def test_lists_keep_the_order_of_their_values() -> None:
+    lists = NumberLists(3, [2, 0, -1, 2], [7, 8, 9, 5])
+    assert [list(lists[number]) for number in range(3)] == [[8], [], [7, 5]]
