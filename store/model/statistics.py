@@ -96,6 +96,11 @@ _OF_KIND = {kind: [(dimension, name_of) for dimension, (of, name_of) in _DIMENSI
 """Dimensions of the spans of a kind."""
 
 
+def dimension_kind(dimension: str) -> Kind:
+    """The kind of the spans of a dimension."""
+    return _DIMENSIONS[dimension][0]
+
+
 def group_name(dimension: str, span: Span, task: Task) -> str | None:
     """The name of the group of a span in a dimension; None if the dimension has no spans of this kind."""
     kind, name_of = _DIMENSIONS[dimension]

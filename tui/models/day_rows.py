@@ -9,20 +9,20 @@ from store.model.state import Run
 from tui import format as fmt
 from tui.models.columns import Cell, Column
 from tui.models.statistics_text import DAY_FIGURES, NONE, number
-from tui.models.table_section import TableRow, TableSection, TableSections
+from tui.models.table_section import BAR, TableRow, TableSection, TableSections
 from tui.text import clean
 
 COLUMNS = (
     Column("name", "DAY", 0),
     Column("runs", "RUNS", 6, right=True),
-    Column("finished", "FINISHED", 8, right=True),
-    Column("failed", "FAILED", 6, right=True),
+    Column("finished", "FINISHED", 9, right=True),
+    Column("failed", "FAILED", 7, right=True),
     Column("time", "TIME", 7, right=True),
     Column("p50", "P50", 6, right=True),
     Column("llm", "LLM", 6, right=True, needs=90),
     Column("cost", "COST", 10, right=True),
     Column("errors", "ERR", 5, right=True),
-    Column("bar", "", 24, needs=120),
+    Column(BAR, "", 24, needs=120),
 )
 
 SORTS = ("name", "time", "cost", "runs", "finished", "failed", "p50", "llm", "errors")
@@ -44,12 +44,27 @@ def sections(runs: Sequence[Run], now: float, day: date | None, sort: str, backw
     longest = max((one.seconds for one in days), default=0.0)
     chosen = [run for run in runs if day is None or day_of(run) == day]
     of = "" if day is None else f" OF {day.isoformat()}"
-    found = [TableSection("DAY", [_day_row(one, longest) for one in days])]
+    found = [TableSection("BY DAY", [_day_row(one, longest) for one in days])]
     for title, extremes in (("SLOWEST", slowest(chosen, now)), ("DEAREST", dearest(chosen))):
         if extremes:
             rows = [_run_row(title, run, now) for run in extremes]
             found.append(TableSection(f"{title}{of}", rows))
     return TableSections(found)
+
+
+def lead(runs: Sequence[Run], now: float) -> str:
+    """`6 runs on 2 days: 2 finished, 1 failed, 2h15m, ≥ $0.58`."""
+    days = by_day(runs, now)
+    if not days:
+        return ""
+    known = [day.cost for day in days if day.cost is not None]
+    facts = (
+        f"{fmt.count(sum(day.finished for day in days))} finished",
+        f"{fmt.count(sum(day.failed for day in days))} failed",
+        fmt.duration(sum(day.seconds for day in days)),
+        fmt.cost(sum(known) if known else None, sum(day.unpriced for day in days)),
+    )
+    return f"{fmt.counted(len(runs), 'run')} on {fmt.counted(len(days), 'day')}: {', '.join(facts)}"
 
 
 def _day_row(day: Day, longest: float) -> TableRow:

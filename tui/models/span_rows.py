@@ -16,7 +16,7 @@ from tui.text import clean
 COLUMNS = (
     Column("time", "TIME", 8, right=True),
     Column("mark", "", 1),
-    Column("task", "TASK", 7),
+    Column("task", "TASK", 8),
     Column("label", "WHAT", 0),
     Column("duration", "LASTED", 8, right=True),
     Column("tokens", "TOKENS", 13, right=True),
@@ -24,7 +24,7 @@ COLUMNS = (
     Column("outcome", "OUTCOME", 7),
 )
 
-WIDE_CELLS = 120
+WIDE_CELLS = 116
 """Width of the table from which it has WIDE_COLUMNS."""
 
 WIDE_COLUMNS = (

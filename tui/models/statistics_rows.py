@@ -6,12 +6,13 @@ from msgspec import Struct
 
 from store.model.longest_path import LongestPath
 from store.model.record import PathTask
-from store.model.statistics import Group, Statistics
+from store.model.span import Kind
+from store.model.statistics import Group, Statistics, dimension_kind
 from tui import format as fmt
 from tui.models.columns import Cell, Column
 from tui.models.name import task_name
 from tui.models.statistics_text import DIMENSION_TITLES, GROUP_FIGURES, NONE, PATH_TITLE, failed, share
-from tui.models.table_section import TableRow, TableSection, TableSections
+from tui.models.table_section import ACTIVITY, BAR, TableRow, TableSection, TableSections
 from tui.text import clean
 
 PATH_TASKS_SHOWN = 5
@@ -20,24 +21,31 @@ PATH_TASKS_SHOWN = 5
 COLUMNS = (
     Column("name", "NAME", 0),
     Column("count", "COUNT", 6, right=True),
-    Column("failed", "FAILED", 6, right=True),
-    Column("retries", "RETRIES", 7, right=True, needs=96),
+    Column("failed", "FAILED", 7, right=True),
+    Column("retries", "RETRIES", 8, right=True, needs=96),
     Column("tokens", "TOKENS", 13, right=True, needs=110),
     Column("cost", "COST", 9, right=True),
     Column("p50", "P50", 6, right=True),
     Column("p95", "P95", 6, right=True),
     Column("max", "MAX", 6, right=True),
     Column("time", "TIME", 6, right=True),
-    Column("share", "SHARE", 5, right=True),
-    Column("bar", "", 12, needs=150),
-    Column("activity", "ACTIVITY", 24, needs=134),
+    Column("share", "SHARE", 6, right=True),
+    Column(BAR, "", 12, needs=150),
+    Column(ACTIVITY, "ACTIVITY", 24, needs=134),
 )
+
+WIDE_COLUMNS = (*COLUMNS[:-2], Column(BAR, "", 20), Column(ACTIVITY, "ACTIVITY", 48))
+"""Columns of a wide table."""
 
 SORTS = ("share", "cost", "tokens", "count", "failed", "retries", "p50", "p95", "max", "name")
 """The columns through which a key goes."""
 
 SORTED_BY = (*SORTS, "time")
 """The columns that a click on a title can select."""
+
+
+WITHOUT = {Kind.STEP: ("retries", "tokens", "cost"), Kind.TOOL: ("tokens",)}
+"""By kind of spans: columns that are empty, as nothing of the kind is published."""
 
 
 class StatisticsShown(Struct, frozen=True, eq=False):
@@ -76,6 +84,8 @@ def _ordered(groups: Sequence[Group], sort: str, backwards: bool) -> list[Group]
 def _group_row(dimension: str, group: Group) -> TableRow:
     cells = {"name": Cell(clean(group.name, 80))}
     for name, figure in GROUP_FIGURES.items():
+        if name in WITHOUT.get(dimension_kind(dimension), ()):
+            continue
         text = figure.text(group)
         cells[name] = Cell(text, "faint" if text in (NONE, fmt.UNKNOWN) else "text")
     if failed(group):

@@ -9,6 +9,9 @@ from tui.models.columns import Cell
 
 NO_CELL = Cell("")
 
+BAR, ACTIVITY = CHARTS = ("bar", "activity")
+"""Names of the columns that have a chart in place of a cell."""
+
 
 class TableRow(Struct, frozen=True):
     """A row: its cells by the name of their column."""
@@ -17,9 +20,9 @@ class TableRow(Struct, frozen=True):
     """Identifies the row in its table."""
     cells: Mapping[str, Cell]
     activity: Sequence[int] = ()
-    """Numbers of a chart, for a column that is named so."""
+    """Numbers over time, for the column ACTIVITY."""
     part: float | None = None
-    """Length of a bar, from 0.0 to 1.0, for a column that is named `bar`."""
+    """Length of the bar in the column BAR, from 0.0 to 1.0; None: no bar."""
 
 
 class TableSection(Struct, frozen=True):

@@ -11,11 +11,12 @@ from textual.binding import Binding, BindingType
 
 from store.database.reader import Reader
 from store.model.state import Run
-from tui.models.day_rows import COLUMNS, DAY, SORTS, sections
+from tui.models.day_rows import COLUMNS, DAY, SORTS, lead, sections
 from tui.screens.fed import FedScreen
 from tui.screens.pace import Pace
 from tui.theme import Glyphs
 from tui.widgets.key_line import KeyLine
+from tui.widgets.lead_line import LeadLine
 from tui.widgets.rows import Rows
 from tui.widgets.section_table import SectionTable
 from tui.widgets.sortable_rows import SortableRows, SortTitles
@@ -48,13 +49,14 @@ class AllRunsScreen(FedScreen):
 
     def compose(self) -> ComposeResult:
         table = SectionTable(COLUMNS, SORTS, self.glyphs, id="all-runs")
+        yield LeadLine()
         yield SortTitles(table, self.glyphs)
         yield table
         yield StatusBar(self.glyphs)
         yield KeyLine()
 
     def on_mount(self) -> None:
-        self._table = self.query_one(SectionTable)
+        self._table, self._lead = self.query_one(SectionTable), self.query_one(LeadLine)
         self._table.caption = "Statistics of all runs"
         self._table.sort = SORTS[0]
         self._table.focus()
@@ -90,6 +92,7 @@ class AllRunsScreen(FedScreen):
 
     def _draw(self) -> None:
         table, runs = self._table, [*self._runs.values()]
+        self._lead.text = lead(runs, self.clock())
         table.listed = sections(runs, self.clock(), self._day, table.sort, table.backwards, "no runs yet")
 
     # Keys and the mouse

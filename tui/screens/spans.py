@@ -14,7 +14,8 @@ from textual.reactive import reactive
 from store.database.reader import Reader
 from store.errors import RunChanged, RunUnknown
 from store.model.record import SpanRow
-from store.model.statistics import OTHERS
+from store.model.span import Kind
+from store.model.statistics import OTHERS, dimension_kind
 from tui import format as fmt
 from tui.models.snapshot import Header
 from tui.models.span_rows import REVERSED, SORTS
@@ -27,6 +28,7 @@ from tui.session.statistics import RunStatistics
 from tui.text import clean
 from tui.theme import Glyphs
 from tui.widgets.key_line import KeyLine
+from tui.widgets.lead_line import LeadLine
 from tui.widgets.rows import Rows
 from tui.widgets.run_header import RunHeader
 from tui.widgets.sortable_rows import SortableRows, SortTitles
@@ -51,9 +53,6 @@ class Group(Struct, frozen=True):
 class SpansScreen(FedScreen):
     """Lists the spans of a group, the slowest first. `on_span` is called with the one that the user opens."""
 
-    CSS = """
-    SpansScreen SpanTable { border-top: solid $border; border-title-color: $accent; border-title-style: bold; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("S", "sort", "Sort", id="spans.sort", tooltip="Sort by the next column"),
     ]
@@ -86,13 +85,15 @@ class SpansScreen(FedScreen):
     def compose(self) -> ComposeResult:
         table = SpanTable(self.glyphs, id="spans")
         yield RunHeader(self.glyphs).data_bind(shown=SpansScreen.header)
+        yield LeadLine()
         yield SortTitles(table, self.glyphs)
         yield table
         yield StatusBar(self.glyphs)
         yield KeyLine()
 
     def on_mount(self) -> None:
-        self._table = self.query_one(SpanTable)
+        self._table, self._lead = self.query_one(SpanTable), self.query_one(LeadLine)
+        self._table.caption = "Steps and calls"
         self._table.sort = next(iter(SORTS))
         self._table.focus()
 
@@ -140,8 +141,10 @@ class SpansScreen(FedScreen):
         rows = await self._spans.shown(at, table.line, max(table.size.height, 1))
         table.listed = rows
         order = (REVERSED if table.backwards else SORTS)[table.sort]
-        title = f"{DIMENSION_TITLES[self._group.dimension].lower()} {clean(self._group.name, 60)}"
-        table.caption = f"{fmt.counted(rows.count, 'step or call', 'steps and calls')} of {title}, {order}"
+        dimension = self._group.dimension
+        thing = "step" if dimension_kind(dimension) == Kind.STEP else "call"
+        group = f"{DIMENSION_TITLES[dimension].lower()} {clean(self._group.name, 60)}"
+        self._lead.text = f"{fmt.exactly(rows.count, thing)} of {group}, {order}"
 
     @on(SpanTable.Needed)
     def _needed(self, message: SpanTable.Needed) -> None:

@@ -5,17 +5,15 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from textual import on
-from textual.app import ComposeResult, RenderResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.reactive import reactive
-from textual.widget import Widget
 
 from store.database.reader import Reader
 from store.errors import RunChanged, RunUnknown
 from store.model.record import SpanRow
 from tui.models.snapshot import Header
-from tui.models.statistics_rows import COLUMNS, SORTED_BY, SORTS, StatisticsShown, sections
+from tui.models.statistics_rows import COLUMNS, SORTED_BY, SORTS, WIDE_COLUMNS, StatisticsShown, sections
 from tui.models.statistics_text import path_line
 from tui.screens.fed import FedScreen
 from tui.screens.pace import Pace
@@ -24,29 +22,12 @@ from tui.session.session import Session
 from tui.session.statistics import RunStatistics
 from tui.theme import Glyphs
 from tui.widgets.key_line import KeyLine
+from tui.widgets.lead_line import LeadLine
 from tui.widgets.rows import Rows
 from tui.widgets.run_header import RunHeader
 from tui.widgets.section_table import SectionTable
 from tui.widgets.sortable_rows import SortableRows, SortTitles
 from tui.widgets.status_bar import StatusBar
-
-
-class PathLine(Widget):
-    """The critical path in one line. Set its reactives."""
-
-    DEFAULT_CSS = """
-    PathLine { height: 1; padding: 0 1; }
-    """
-    path: reactive[str] = reactive("")
-    """Empty: it is not read yet."""
-    scope: reactive[str] = reactive("")
-    """What the line is about, if not the whole run now."""
-
-    def render(self) -> RenderResult:
-        scope = f"{self.scope}: " if self.scope else ""
-        return Content.assemble((scope, "$primary"), (self.path or "reading", "bold")).truncate(
-            self.size.width, ellipsis=True
-        )
 
 
 class StatisticsScreen(FedScreen):
@@ -86,16 +67,17 @@ class StatisticsScreen(FedScreen):
         """Set after the first reading."""
 
     def compose(self) -> ComposeResult:
-        table = SectionTable(COLUMNS, SORTED_BY, self.glyphs, id="statistics")
+        table = SectionTable(COLUMNS, SORTED_BY, self.glyphs, wide=WIDE_COLUMNS, id="statistics")
         yield RunHeader(self.glyphs).data_bind(shown=StatisticsScreen.header)
-        yield PathLine()
+        yield LeadLine()
         yield SortTitles(table, self.glyphs)
         yield table
         yield StatusBar(self.glyphs)
         yield KeyLine()
 
     def on_mount(self) -> None:
-        self._table, self._path = self.query_one(SectionTable), self.query_one(PathLine)
+        self._table, self._lead = self.query_one(SectionTable), self.query_one(LeadLine)
+        self._lead.text = f"reading{self.glyphs('more')}"
         self._table.caption = "Statistics"
         self._table.sort = SORTS[0]
         self._table.focus()
@@ -140,8 +122,8 @@ class StatisticsScreen(FedScreen):
         shown, position = self._shown, self._session.travel.position
         task = f"Task {shown.scope} and everything beneath it" if shown.scope else ""
         past = "" if position is None else f"up to event {position:,}"
-        self._path.scope = " ".join(filter(None, (task or (past and "The run"), past)))
-        self._path.path = path_line(shown.path)
+        self._lead.about = " ".join(filter(None, (task or (past and "The run"), past)))
+        self._lead.text = path_line(shown.path)
         self._table.listed = sections(shown, self._table.sort, self._table.backwards)
 
     def tick(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from textual.reactive import reactive
 
 from tui.models.columns import Cell, Column, pad
-from tui.models.table_section import NO_CELL, TableRow, TableSections, chart
+from tui.models.table_section import ACTIVITY, BAR, CHARTS, NO_CELL, TableRow, TableSections, chart
 from tui.widgets.rows import Rows
 from tui.widgets.sortable_rows import SortableRows
 
@@ -77,18 +77,25 @@ class SectionTable(SortableRows):
         line = self._lines[index]
         if isinstance(line, str):
             return [Cell(pad(line, width, more=self.glyphs("more")), "strong")]
-        return super().row(index, width)
+        return self._row(line, self.fitting(width))
 
-    def cells(self, index: int, column: Column, width: int) -> Iterable[Cell]:
-        line = self._lines[index]
-        assert isinstance(line, TableRow)
-        if column.name == "bar":
-            yield from self._bar(line.part, width)
-        elif column.name == "activity":
-            levels = "".join(self.glyphs.level(value) for value in chart(line.activity, width))
+    def _row(self, row: TableRow, columns: Sequence[tuple[Column, int]]) -> Iterable[Cell]:
+        """The cells of a row. Its name extends over the columns in which the row has nothing."""
+        (first, size), *others = columns
+        while others and row.cells.get(others[0][0].name) is None and others[0][0].name not in CHARTS:
+            size += others.pop(0)[1] + 1
+        for column, width in [(first, size), *others]:
+            yield from self._cells(row, column, width)
+            yield Cell(" ")
+
+    def _cells(self, row: TableRow, column: Column, width: int) -> Iterable[Cell]:
+        if column.name == BAR:
+            yield from self._bar(row.part, width)
+        elif column.name == ACTIVITY:
+            levels = "".join(self.glyphs.level(value) for value in chart(row.activity, width))
             yield Cell(pad(levels, width), "guide")
         else:
-            text, role = line.cells.get(column.name, NO_CELL)
+            text, role = row.cells.get(column.name, NO_CELL)
             yield Cell(pad(text, width, column.right, self.glyphs("more")), role)
 
     def _bar(self, part: float | None, width: int) -> Iterable[Cell]:

@@ -1,19 +1,19 @@
 """Base of the tables that are sorted by a column, and the line with the titles of their columns."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
 
-from tui.models.columns import Cell, Column, fit, pad
+from tui.models.columns import Column, fit, pad
 from tui.theme import Glyphs
 from tui.widgets.linked import LinkedLine, linked
 from tui.widgets.rows import Rows
 
 
 class SortableRows(Rows):
-    """A table with columns. Subclasses implement `cells`. From outside: set `sort` and `backwards` after `Sorted`."""
+    """A table with columns. From outside: set `sort` and `backwards` after `Sorted`."""
 
     sort: reactive[str] = reactive("", repaint=False)
     """Name of the column that orders the rows."""
@@ -27,20 +27,26 @@ class SortableRows(Rows):
             super().__init__()
             self.column = column
 
-    def __init__(self, columns: Sequence[Column], sorts: Collection[str], glyphs: Glyphs, *, id: str | None = None) -> None:
-        """`sorts`: names of the columns that can order the rows."""
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        sorts: Collection[str],
+        glyphs: Glyphs,
+        *,
+        wide: Sequence[Column] | None = None,
+        wide_cells: int = 180,
+        id: str | None = None,
+    ) -> None:
+        """`sorts`: names of the columns that can order the rows. `wide`: columns from a width of `wide_cells` on."""
         super().__init__(glyphs, id=id)
-        self.columns = columns
         self.sorts = sorts
+        self._columns = columns
+        self._wide = columns if wide is None else wide
+        self._wide_cells = wide_cells
 
-    def cells(self, index: int, column: Column, width: int) -> Iterable[Cell]:
-        """The cells of a row in a column of a width."""
-        raise NotImplementedError
-
-    def row(self, index: int, width: int) -> Iterable[Cell]:
-        for column, size in fit(self.columns, width):
-            yield from self.cells(index, column, size)
-            yield Cell(" ")
+    def fitting(self, width: int) -> list[tuple[Column, int]]:
+        """The columns of a table of this width, with their widths."""
+        return fit(self._wide if width >= self._wide_cells else self._columns, width)
 
 
 class SortTitles(LinkedLine):
@@ -65,7 +71,7 @@ class SortTitles(LinkedLine):
     def line(self) -> Content:
         table, parts = self._table, list[str | Content]([" "])
         mark = self._glyphs("up" if table.backwards else "down")
-        for column, size in fit(table.columns, (table.scrollable_content_region.width or self.size.width) - 1):
+        for column, size in table.fitting((table.scrollable_content_region.width or self.size.width) - 1):
             title, style = pad(column.title, size, column.right), ""
             if column.name == table.sort:
                 title, style = pad(f"{column.title[: size - 1]}{mark}", size, column.right), "bold $accent"

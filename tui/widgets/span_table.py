@@ -31,7 +31,7 @@ class SpanTable(SortableRows):
             self.last = last
 
     def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:
-        super().__init__(COLUMNS, SORTS, glyphs, id=id)
+        super().__init__(COLUMNS, SORTS, glyphs, wide=WIDE_COLUMNS, wide_cells=WIDE_CELLS, id=id)
         self._rows: dict[int, SpanRow] = {}
         self._asked: set[int] = set()
         """Pages that were asked for."""
@@ -49,9 +49,6 @@ class SpanTable(SortableRows):
     def line(self) -> int:
         """Line of the cursor on the screen."""
         return max(self.cursor - self.scroll_offset.y, 0)
-
-    def on_resize(self) -> None:
-        self.columns = WIDE_COLUMNS if self.size.width >= WIDE_CELLS else COLUMNS
 
     def watch_listed(self, old: SpanRows, new: SpanRows) -> None:
         line = self.line
@@ -81,14 +78,17 @@ class SpanTable(SortableRows):
         return "No step and no call up to here." if self.listed.version else f"reading{self.glyphs('more')}"
 
     def row(self, index: int, width: int) -> Iterable[Cell]:
-        if self._row(index) is None:
-            return [Cell(pad(f"  {self.glyphs('more')}", width), "faint")]
-        return super().row(index, width)
+        row = self._row(index)
+        if row is None:
+            yield Cell(pad(f"  {self.glyphs('more')}", width), "faint")
+            return
+        for column, size in self.fitting(width):
+            yield self._cell(row, column, size)
+            yield Cell(" ")
 
-    def cells(self, index: int, column: Column, width: int) -> Iterable[Cell]:
-        row = self._rows[index]
+    def _cell(self, row: SpanRow, column: Column, width: int) -> Cell:
         if column.name == "mark":
             meaning, role = mark(row.span)
-            return [Cell(self.glyphs(meaning), role)]
+            return Cell(self.glyphs(meaning), role)
         text, role = cell(column.name, row, self.listed)
-        return [Cell(pad(text, width, column.right, self.glyphs("more")), role)]
+        return Cell(pad(text, width, column.right, self.glyphs("more")), role)
