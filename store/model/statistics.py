@@ -7,7 +7,7 @@ from math import ceil
 
 from msgspec import Struct, field
 
-from store.model.span import Kind, Outcome, Span, add_known
+from store.model.span import Kind, Span, add_known
 from store.model.work import Interval
 
 UNKNOWN = "?"
@@ -92,7 +92,9 @@ _DIMENSIONS: dict[str, tuple[Kind, Callable[[Span, Task], str]]] = {
 
 DIMENSIONS = tuple(_DIMENSIONS)
 
-_OF_KIND = {kind: [(dimension, name_of) for dimension, (of, name_of) in _DIMENSIONS.items() if of == kind] for kind in Kind}
+_OF_KIND: dict[str, list[tuple[str, Callable[[Span, Task], str]]]] = {
+    kind: [(dimension, name_of) for dimension, (of, name_of) in _DIMENSIONS.items() if of == kind] for kind in Kind
+}
 """Dimensions of the spans of a kind."""
 
 
@@ -117,18 +119,25 @@ class Collector:
 
     def add(self, span: Span, task: Task, times: Interval) -> None:
         """Add a span of a task, which lasted for these times."""
-        duration = span.duration
-        if span.kind == Kind.STEP:
-            self._stepped += duration or 0.0
-        first, last = map(self._period.part, times)
-        for dimension, name_of in _OF_KIND[Kind(span.kind)]:
+        kind, duration, part = span.kind, span.duration, self._period.part
+        if kind == Kind.STEP and duration is not None:
+            self._stepped += duration
+        first, last = part(times[0]), part(times[1])
+        for dimension, name_of in _OF_KIND[kind]:
             group = self._group(dimension, name_of(span, task))
-            _count(group, span)
+            group.count += 1
+            group.activity[first] += 1
+            group.activity[last + 1] -= 1
+            if span.ended is None:
+                group.aborted += span.aborted is not None
+                group.open += span.aborted is None
+                continue
+            group.failed += span.failed
             if duration is not None:
                 group.seconds += duration
                 group.durations.append(duration)
-            group.activity[first] += 1
-            group.activity[last + 1] -= 1
+            if kind != Kind.STEP:
+                _add_call(group, span)
 
     def _group(self, dimension: str, name: str) -> Group:
         groups = self._groups[dimension]
@@ -153,17 +162,13 @@ class Collector:
         }
 
 
-def _count(group: Group, span: Span) -> None:
-    outcome = span.outcome
-    group.count += 1
-    group.open += outcome == Outcome.OPEN
-    group.failed += outcome == Outcome.FAILED
-    group.aborted += outcome == Outcome.ABORTED
-    group.retries += (span.tries or 1) - 1
-    group.tokens_in = add_known(group.tokens_in, span.tokens_in)
-    group.tokens_out = add_known(group.tokens_out, span.tokens_out)
-    group.cost = add_known(group.cost, span.cost)
-    group.unpriced += span.kind == Kind.LLM and span.ended is not None and span.cost is None
+def _add_call(group: Group, call: Span) -> None:
+    """Add what only ended calls have."""
+    group.retries += (call.tries or 1) - 1
+    group.tokens_in = add_known(group.tokens_in, call.tokens_in)
+    group.tokens_out = add_known(group.tokens_out, call.tokens_out)
+    group.cost = add_known(group.cost, call.cost)
+    group.unpriced += call.kind == Kind.LLM and call.cost is None
 
 
 def percentile(ascending: Sequence[float], part: float) -> float | None:

@@ -14,15 +14,12 @@ Interval = tuple[float, float]
 
 def interval(span: Span, to: float) -> Interval:
     """The time of a span. That of a span whose beginning is unknown ends with it. `to`: the time of open spans."""
-    seconds = max(_seconds(span, to), 0.0)
-    start = span.since if span.started is not None else span.since - seconds
-    return start, start + seconds
-
-
-def _seconds(span: Span, to: float) -> float:
+    seconds = span.lasted if span.ended is None else span.duration or 0.0
     if span.open:
-        return to - span.since
-    return span.lasted if span.ended is None else span.duration or 0.0
+        seconds = to - span.since
+    seconds = max(seconds, 0.0)
+    start = span.since - seconds if span.started is None else span.started
+    return start, start + seconds
 
 
 class Steps:

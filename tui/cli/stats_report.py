@@ -12,7 +12,15 @@ from store.model.statistics import Group
 from tui import format as fmt
 from tui.cli.table import table
 from tui.models import summary
-from tui.models.statistics_text import DAY_FIGURES, DIMENSION_TITLES, GROUP_FIGURES, PATH_TITLE, path_line, share
+from tui.models.statistics_text import (
+    DAY_FIGURES,
+    DIMENSION_TITLES,
+    GROUP_FIGURES,
+    PATH_TITLE,
+    group_texts,
+    path_line,
+    share,
+)
 from tui.text import clean
 
 PATH_TASKS_MAX = 12
@@ -40,7 +48,7 @@ def run_text(whole: WholeRun, analysis: Analysis, tasks: Sequence[PathTask], now
     for dimension, groups in analysis.groups.items():
         if groups:
             yield ""
-            yield from _group_table(DIMENSION_TITLES[dimension], groups)
+            yield from _group_table(dimension, groups)
 
 
 def _path_table(analysis: Analysis, tasks: Sequence[PathTask]) -> Iterator[str]:
@@ -61,9 +69,11 @@ def _path_table(analysis: Analysis, tasks: Sequence[PathTask]) -> Iterator[str]:
         yield f"and {fmt.exactly(more, 'task')} with less work"
 
 
-def _group_table(title: str, groups: Sequence[Group]) -> list[str]:
-    titles = (title, *(figure.title for figure in GROUP_FIGURES.values()))
-    rows = [(clean(group.name, 40), *(figure.text(group) for figure in GROUP_FIGURES.values())) for group in groups]
+def _group_table(dimension: str, groups: Sequence[Group]) -> list[str]:
+    texts = [group_texts(dimension, group) for group in groups]
+    shown = [name for name in GROUP_FIGURES if any(text[name] for text in texts)]
+    titles = (DIMENSION_TITLES[dimension], *(GROUP_FIGURES[name].title for name in shown))
+    rows = [(clean(group.name, 40), *map(text.__getitem__, shown)) for group, text in zip(groups, texts, strict=True)]
     return table(titles, rows, right=range(1, len(titles)))
 
 

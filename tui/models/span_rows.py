@@ -75,7 +75,7 @@ def figure(name: str, row: SpanRow, shown: SpanRows) -> tuple[str, str]:
     span = row.span
     match name:
         case "time":
-            return fmt.offset(span.since - shown.start), "faint"
+            return fmt.offset(span.since - shown.start), "muted"
         case "task":
             return ("" if row.node is None else clean(task_name(row.nid, row.outer_nid), 20)), "label"
         case "label":

@@ -6,12 +6,11 @@ from msgspec import Struct
 
 from store.model.longest_path import LongestPath
 from store.model.record import PathTask
-from store.model.span import Kind
-from store.model.statistics import Group, Statistics, dimension_kind
+from store.model.statistics import Group, Statistics
 from tui import format as fmt
 from tui.models.columns import Cell, Column
 from tui.models.name import task_name
-from tui.models.statistics_text import DIMENSION_TITLES, GROUP_FIGURES, NONE, PATH_TITLE, failed, share
+from tui.models.statistics_text import DIMENSION_TITLES, GROUP_FIGURES, NONE, PATH_TITLE, failed, group_texts, share
 from tui.models.table_section import ACTIVITY, BAR, TableRow, TableSection, TableSections
 from tui.text import clean
 
@@ -23,7 +22,7 @@ COLUMNS = (
     Column("count", "COUNT", 6, right=True),
     Column("failed", "FAILED", 7, right=True),
     Column("retries", "RETRIES", 8, right=True, needs=96),
-    Column("tokens", "TOKENS", 13, right=True, needs=110),
+    Column("tokens", "TOKENS", 12, right=True, needs=106),
     Column("cost", "COST", 9, right=True),
     Column("p50", "P50", 6, right=True),
     Column("p95", "P95", 6, right=True),
@@ -31,7 +30,7 @@ COLUMNS = (
     Column("time", "TIME", 6, right=True),
     Column("share", "SHARE", 6, right=True),
     Column(BAR, "", 12, needs=150),
-    Column(ACTIVITY, "ACTIVITY", 24, needs=134),
+    Column(ACTIVITY, "ACTIVITY", 12, needs=118),
 )
 
 WIDE_COLUMNS = (*COLUMNS[:-2], Column(BAR, "", 20), Column(ACTIVITY, "ACTIVITY", 48))
@@ -42,10 +41,6 @@ SORTS = ("share", "cost", "tokens", "count", "failed", "retries", "p50", "p95", 
 
 SORTED_BY = (*SORTS, "time")
 """The columns that a click on a title can select."""
-
-
-WITHOUT = {Kind.STEP: ("retries", "tokens", "cost"), Kind.TOOL: ("tokens",)}
-"""By kind of spans: columns that are empty, as nothing of the kind is published."""
 
 
 class StatisticsShown(Struct, frozen=True, eq=False):
@@ -83,10 +78,7 @@ def _ordered(groups: Sequence[Group], sort: str, backwards: bool) -> list[Group]
 
 def _group_row(dimension: str, group: Group) -> TableRow:
     cells = {"name": Cell(clean(group.name, 80))}
-    for name, figure in GROUP_FIGURES.items():
-        if name in WITHOUT.get(dimension_kind(dimension), ()):
-            continue
-        text = figure.text(group)
+    for name, text in group_texts(dimension, group).items():
         cells[name] = Cell(text, "faint" if text in (NONE, fmt.UNKNOWN) else "text")
     if failed(group):
         cells["failed"] = cells["failed"]._replace(role="failed")

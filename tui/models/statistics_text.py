@@ -5,7 +5,8 @@ from typing import Generic, NamedTuple, TypeVar
 
 from store.model.longest_path import LongestPath
 from store.model.run_statistics import Day
-from store.model.statistics import Group
+from store.model.span import Kind
+from store.model.statistics import Group, dimension_kind
 from tui import format as fmt
 from tui.models import summary
 
@@ -52,6 +53,9 @@ GROUP_FIGURES: dict[str, Figure[Group]] = {
 }
 """Figures of a group, by the name of their column."""
 
+WITHOUT = {Kind.STEP: ("retries", "tokens", "cost"), Kind.TOOL: ("tokens",)}
+"""By kind of spans: columns that are empty, as nothing of the kind is published."""
+
 DAY_FIGURES: dict[str, Figure[Day]] = {
     "runs": Figure("RUNS", lambda day: str(day.runs), lambda day: day.runs),
     "finished": Figure("FINISHED", lambda day: number(day.finished), lambda day: day.finished),
@@ -71,6 +75,12 @@ def path_line(path: LongestPath) -> str:
         return "no work has been measured"
     work, length = fmt.duration(path.work), fmt.duration(path.length)
     return f"{work} of work, {length} on the critical path: could run {path.width:.1f} wide"
+
+
+def group_texts(dimension: str, group: Group) -> dict[str, str]:
+    """The text of each figure of a group by the name of its column."""
+    empty = WITHOUT.get(dimension_kind(dimension), ())
+    return {name: "" if name in empty else figure.text(group) for name, figure in GROUP_FIGURES.items()}
 
 
 def failed(group: Group) -> int:

@@ -76,7 +76,7 @@ class SectionTable(SortableRows):
     def row(self, index: int, width: int) -> Iterable[Cell]:
         line = self._lines[index]
         if isinstance(line, str):
-            return [Cell(pad(line, width, more=self.glyphs("more")), "strong")]
+            return [Cell(pad(line, width, more=self.glyphs("more")), "label")]
         return self._row(line, self.fitting(width))
 
     def _row(self, row: TableRow, columns: Sequence[tuple[Column, int]]) -> Iterable[Cell]:
