@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from store.database.moment import Moment
 from store.database.statement import batched
-from store.database.statistics_queries import StatisticsQueries
+from store.database.statistics_queries import Progress, StatisticsQueries
 from store.model.longest_path import LongestPath, longest_path
 from store.model.record import PathTask
 from store.model.shape import NO_PARENT
@@ -48,7 +48,7 @@ class Scope:
         return isinstance(number, int) and (self._within is None or bool(self._within[number]))
 
 
-async def analyse(moment: Moment, scope: Scope, to: float) -> Analysis:
+async def analyse(moment: Moment, scope: Scope, to: float, progress: Progress = lambda part: None) -> Analysis:
     """Statistics and critical path. `to`: the time up to which open spans have lasted. Raises FileError, RunChanged."""
     queries, run = StatisticsQueries(moment.reader, moment.row.key), moment.run
     tasks = await task_facts(moment, scope.parents)
@@ -63,7 +63,7 @@ async def analyse(moment: Moment, scope: Scope, to: float) -> Analysis:
             if number >= 0:
                 steps.add(number, span, times)
 
-    await queries.visit(run.events, visit)
+    await queries.visit(run.events, visit, progress)
     dependencies = [(scope.number(one), scope.number(other)) for one, other in await queries.dependencies(run.events)]
 
     def result() -> Analysis:

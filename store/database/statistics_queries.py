@@ -19,6 +19,9 @@ SPANS_PER_PART = 1_000
 Visit = Callable[[int | None, Span], None]
 """Takes the key of a node, None if it is unknown, and a span of that node."""
 
+Progress = Callable[[float], None]
+"""Takes the part of a reading that is done, from 0.0 to 1.0."""
+
 _decode_ids = json.Decoder(list[str]).decode
 _decode_types = json.Decoder(list[str | None]).decode
 
@@ -30,14 +33,15 @@ class StatisticsQueries:
         self._reader = reader
         self._key = key
 
-    async def visit(self, position: int, visit: Visit) -> None:
+    async def visit(self, position: int, visit: Visit, progress: Progress = lambda part: None) -> None:
         """Call a function with each span of the run as of a position, in the order of birth.
 
-        It runs in the thread of the connection. The spans have no ids of nodes.
+        It runs in the thread of the connection. The spans have no ids of nodes. `progress` is called after each part.
         """
         after = 0
         while after < position:
             after = await self._reader.in_transaction(partial(self._visit_part, after, position, visit))
+            progress(after / position)
 
     def _visit_part(self, after: int, position: int, visit: Visit, connection: sqlite3.Connection) -> int:
         sql = f"{SELECT_SPANS_OF_RUN} AND born > ? AND born <= ? ORDER BY born LIMIT ?"

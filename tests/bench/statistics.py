@@ -27,12 +27,13 @@ import msgspec
 from store.database.reader import Reader
 from tests.bench import live
 from tests.bench.big import cached
-from tests.bench.cursor import Cursor, differs
+from tests.bench.cursor import Cursor
 from tests.bench.figure import Figures, table
 from tests.bench.program import treetop
 from tests.bench.surface import Surface
+from tui.models.statistics_rows import PATH_TASKS_SHOWN, SORTS
 from tui.session.session import Session
-from tui.session.statistics import RunStatistics
+from tui.session.statistics import SessionStatistics
 
 NODES = (300, 30_000)
 
@@ -74,30 +75,33 @@ class Bench:
         async with treetop(path) as terminal:
             await _open_run(terminal)
             before = terminal.process.memory
-            opening, listing = list[float](), list[float]()
-            for _ in range(self._times):
+            opening, again, listing = list[float](), list[float](), list[float]()
+            for number in range(self._times):
+                if number:
+                    await terminal.act("1", terminal.shows_runs)
+                    await _open_run(terminal)
                 opening.append(await terminal.act("5", lambda: terminal.holds(PATH)))
                 await terminal.rest()
-                await terminal.settle("G")  # a group: no task of the critical path
+                await _to_model(terminal)
                 listing.append(await terminal.act("enter", lambda: terminal.holds("slowest first")))
                 await terminal.rest()
-                await terminal.act("escape", lambda: terminal.holds(PATH))
+                await terminal.act("q", lambda: terminal.holds(PATH))
+                await terminal.act("q", terminal.shows_tree)
                 await terminal.rest()
-                await terminal.act("escape", terminal.shows_tree)
+                again.append(await terminal.act("5", lambda: terminal.holds(PATH)))
                 await terminal.rest()
+            figures.spread("5 to the same figures again", again, size=nodes)
             figures.spread("5 to the figures", opening, size=nodes)
             figures.spread("Enter to the list of spans", listing, size=nodes)
-            await terminal.act("5", lambda: terminal.holds(PATH))
-            await terminal.rest()
             figures.spread("key in the table", await (await Cursor.find(terminal)).moves(3.0), size=nodes, tail=True)
-            await terminal.settle("G")
+            await terminal.settle("g")
+            await _to_model(terminal)
             await terminal.act("enter", lambda: terminal.holds("slowest first"))
             await terminal.rest()
             figures.spread("key in the list", await (await Cursor.find(terminal)).moves(3.0), size=nodes, tail=True)
             for name, key in (("to the end", "G"), ("page up", "pageup"), ("to the start", "g"), ("page down", "pagedown")):
-                found = await terminal.act(key, differs(terminal))
-                figures.spread(f"list, {name}", [found], size=nodes)
-                await terminal.rest()
+                found = await terminal.settle(key)
+                figures.spread(f"list, {name}: last paint", [] if found is None else [found[1]], size=nodes)
             figures.add("memory of the screens, before", before, "MB", size=nodes)
             figures.add("memory of the screens, after", terminal.process.memory, "MB", size=nodes)
             figures.add("memory of the screens, at most", terminal.process.peak, "MB", size=nodes)
@@ -109,22 +113,22 @@ class Bench:
             (row,) = await reader.runs()
             session = Session(reader, row.run.run_id, time.time)
             await session.open()
-            statistics = RunStatistics(session.moment, session.tree, lambda: session.now)
+            statistics = SessionStatistics(session.moment, session.tree, lambda: session.now)
             spans = 0
             for _ in range(self._times + 1):
                 session.seek(chance.randint(1, row.run.events))
                 begun = time.process_time()
                 async with reader.snapshot():
                     await session.refresh()
-                    await statistics.read()
+                    await statistics.read(lambda part: None)
                 times.append((time.process_time() - begun) * 1000)
             session.seek(None)
             async with reader.snapshot():
                 await session.refresh()
                 begun = time.process_time()
-                shown = await statistics.read()
+                await statistics.read(lambda part: None)
                 now = (time.process_time() - begun) * 1000
-            spans = sum(group.count for name in ("model", "tool", "type") for group in shown.groups[name])
+            spans = sum(group.count for name in ("model", "tool", "type") for group in statistics.shown.groups[name])
         self.figures.add("spans of the run", spans, "spans", size=nodes)
         self.figures.spread("seek to a random position (processor)", times[1:], size=nodes)
         self.figures.add("reading at now (processor)", now, "ms", size=nodes)
@@ -134,7 +138,10 @@ class Bench:
         figures = self.figures
         async with live.stage(path, nodes) as made, live.opened(made) as terminal:
             await terminal.act("5", lambda: terminal.holds(PATH))
-            await terminal.rest()
+            for _ in SORTS[1:]:
+                await terminal.settle("S")  # by name: the rows keep their order
+            await terminal.settle("G")
+            await terminal.settle("k")
             cursor = await Cursor.find(terminal)
             figures.spread("live: key, idle", await cursor.moves(self._seconds / 2), size=nodes, tail=True)
             async with made.load(1_000, 200, self._seconds + 3.0) as rate:
@@ -160,6 +167,12 @@ async def _open_run(terminal: Surface) -> None:
     await terminal.rest()
     await terminal.act("enter", terminal.shows_tree)
     await terminal.rest()
+
+
+async def _to_model(terminal: Surface) -> None:
+    """Move the cursor from the first row to the first model, beyond the tasks of the critical path."""
+    for _ in range(PATH_TASKS_SHOWN):
+        await terminal.settle("j")
 
 
 async def measure(bench: Bench, nodes: list[int], groups: list[str]) -> None:

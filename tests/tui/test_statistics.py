@@ -102,6 +102,19 @@ def parallel() -> Treetop:
     return treetop(P, Clock())
 
 
+@pytest.fixture
+def readings(monkeypatch: pytest.MonkeyPatch) -> list[StatisticsQueries]:
+    """One element for each reading of all spans."""
+    found, visit = [], StatisticsQueries.visit
+
+    async def counted(self: StatisticsQueries, *given: Any) -> None:
+        found.append(self)
+        await visit(self, *given)
+
+    monkeypatch.setattr(StatisticsQueries, "visit", counted)
+    return found
+
+
 def book() -> Recorder:
     """Two chapters, of which the second has a part. Their calls take 1, 2, 3 and 4 seconds; one fails."""
     made = Recorder().run_started().root("book").node("book", "one").node("book", "two").node("two", "part")
@@ -164,15 +177,7 @@ class TestRun:
             )
         feed.close()
 
-    async def test_statistics_that_are_not_on_the_screen_are_not_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        readings = []
-        visit = StatisticsQueries.visit
-
-        async def counted(self: StatisticsQueries, *given: Any) -> None:
-            readings.append(self)
-            await visit(self, *given)
-
-        monkeypatch.setattr(StatisticsQueries, "visit", counted)
+    async def test_statistics_that_are_not_on_the_screen_are_not_read(self, readings: list[StatisticsQueries]) -> None:
         clock = Clock()
         feed = Feed(P, LIVE, clock, 100)
         app = treetop(P, clock)
@@ -190,6 +195,19 @@ class TestRun:
             await rest(pilot)
             assert len(readings) == read
         feed.close()
+
+    async def test_statistics_that_are_known_are_not_read_again(self, readings: list[StatisticsQueries]) -> None:
+        app = stored(book())
+        async with watching(app, 120, 40) as pilot:
+            await opened(pilot)
+            figures = rows_of(table(app))
+            await pilot.press("5", "5")
+            await rest(pilot)
+            assert rows_of(table(app)) == figures
+            assert len(readings) == 1
+            await pilot.press("b")
+            await rest(pilot)
+            assert len(readings) == 2
 
     async def test_a_key_and_a_click_sort_the_rows(self) -> None:
         made = Recorder().run_started().root("book").step_started("book")

@@ -7,6 +7,7 @@ from tui.screens.fed import FedScreen
 from tui.screens.run_prompts import RunPrompts
 from tui.screens.statistics import StatisticsScreen
 from tui.session.session import Session
+from tui.session.statistics import SessionStatistics
 from tui.widgets.run_panes import RunPanes
 
 
@@ -28,6 +29,7 @@ class RunStatistics:
         self._prompts = prompts
         self._on_task = on_task
         self._on_event = on_event
+        self._statistics = SessionStatistics(session.moment, session.tree, lambda: session.now)
 
     def open(self) -> None:
         """Show the statistics of the run."""
@@ -35,7 +37,10 @@ class RunStatistics:
         if not session.opened:
             return
         session.travel.pause()
-        statistics = StatisticsScreen(screen.glyphs, screen.clock, session, self._show_task, self._show_span)
+        self._statistics.open()
+        statistics = StatisticsScreen(
+            screen.glyphs, screen.clock, session, self._statistics, self._show_task, self._show_span
+        )
         screen.app.push_screen(statistics)
         statistics.news(screen.reader)
 

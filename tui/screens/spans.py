@@ -24,7 +24,7 @@ from tui.screens.fed import FedScreen
 from tui.screens.pace import Pace
 from tui.session.session import Session
 from tui.session.span_list import SpanList
-from tui.session.statistics import RunStatistics
+from tui.session.statistics import SessionStatistics
 from tui.text import clean
 from tui.theme import Glyphs
 from tui.widgets.key_line import KeyLine
@@ -43,7 +43,7 @@ class Group(Struct, frozen=True):
     name: str
     names: frozenset[str]
     """The names of all groups of the dimension."""
-    statistics: RunStatistics
+    statistics: SessionStatistics
 
     def holds(self, name: str) -> bool:
         """Whether spans with this name are in the group."""

@@ -14,12 +14,12 @@ from store.errors import RunChanged, RunUnknown
 from store.model.record import SpanRow
 from tui.models.snapshot import Header
 from tui.models.statistics_rows import COLUMNS, SORTED_BY, SORTS, WIDE_COLUMNS, StatisticsShown, sections
-from tui.models.statistics_text import path_line
+from tui.models.statistics_text import path_line, share
 from tui.screens.fed import FedScreen
 from tui.screens.pace import Pace
 from tui.screens.spans import Group, SpansScreen
 from tui.session.session import Session
-from tui.session.statistics import RunStatistics
+from tui.session.statistics import SessionStatistics
 from tui.theme import Glyphs
 from tui.widgets.key_line import KeyLine
 from tui.widgets.lead_line import LeadLine
@@ -49,6 +49,7 @@ class StatisticsScreen(FedScreen):
         glyphs: Glyphs,
         clock: Callable[[], float],
         session: Session,
+        statistics: SessionStatistics,
         on_task: Callable[[int], None],
         on_span: Callable[[SpanRow], None],
     ) -> None:
@@ -56,10 +57,9 @@ class StatisticsScreen(FedScreen):
         self._session = session
         self._on_task = on_task
         self._on_span = on_span
-        self._statistics = RunStatistics(session.moment, session.tree, lambda: session.now)
-        self._shown = StatisticsShown()
-        self._state: object = None
-        """State of the run for which the statistics were read; None: they were not read yet."""
+        self._statistics = statistics
+        self._drawn: StatisticsShown | None = None
+        """The statistics that are drawn; None: those that the user asked for are not read yet."""
         self._pace = Pace(self)
         self._stale = False
         """Whether another reading must follow."""
@@ -106,20 +106,22 @@ class StatisticsScreen(FedScreen):
 
     async def _read_statistics(self) -> None:
         """Read the statistics if they changed, unless the last reading was too long and too short a time ago."""
-        self._stale = self._statistics.state != self._state
-        if not self._stale:
-            return
-        if self._pace.must_wait():
-            return
-        with self._pace.reading():
-            state = self._statistics.state
-            self._shown = await self._statistics.read()
-        self._state = state
-        self._stale = self._statistics.state != state
-        self._draw()
+        statistics = self._statistics
+        self._stale = statistics.stale
+        if self._stale and not self._pace.must_wait():
+            with self._pace.reading():
+                await statistics.read(self._progress)
+            self._stale = statistics.stale
+        if statistics.shown is not self._drawn:
+            self._draw()
+
+    def _progress(self, part: float) -> None:
+        if self._drawn is None:
+            self._lead.text = f"reading{self.glyphs('more')} {share(part)}"
 
     def _draw(self) -> None:
-        shown, position = self._shown, self._session.travel.position
+        shown, position = self._statistics.shown, self._session.travel.position
+        self._drawn = shown
         task = f"Task {shown.scope} and everything beneath it" if shown.scope else ""
         past = "" if position is None else f"up to event {position:,}"
         self._lead.about = " ".join(filter(None, (task or (past and "The run"), past)))
@@ -147,6 +149,7 @@ class StatisticsScreen(FedScreen):
 
     def action_scope(self) -> None:
         self._statistics.change_scope()
+        self._drawn = None
         self._pace.hurry()
 
     @on(Rows.Selected)
@@ -159,7 +162,7 @@ class StatisticsScreen(FedScreen):
             self.app.pop_screen()
             self._on_task(int(name))
             return
-        names = frozenset(group.name for group in self._shown.groups[kind])
+        names = frozenset(group.name for group in self._statistics.shown.groups[kind])
         group = Group(kind, name, names, self._statistics)
         screen = SpansScreen(self.glyphs, self.clock, self._session, group, self._on_span)
         self.app.push_screen(screen)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from store.database.analysis import Scope, analyse, path_tasks
 from store.database.moment import Moment
+from store.database.statistics_queries import Progress
 from store.model.phase import may_continue
 from tui.models.forest import TOP
 from tui.models.name import task_name
@@ -12,15 +13,23 @@ from tui.models.statistics_rows import PATH_TASKS_SHOWN, StatisticsShown
 from tui.text import clean
 
 
-class RunStatistics:
-    """Reads the statistics. Each reading takes all spans of the run; `state` shows whether another one is needed."""
+class SessionStatistics:
+    """Reads the statistics of a session, and keeps the last ones. Each reading takes all spans of the run."""
 
     def __init__(self, moment: Moment, tree: Selection, now: Callable[[], float]) -> None:
         self._moment = moment
         self._tree = tree
         self._now = now
-        self.task: int | None = tree.root
+        self.task: int | None = None
         """Number of the task whose subtree is analysed; None: the whole run."""
+        self.shown = StatisticsShown()
+        """The statistics that were read last."""
+        self._shown_state: object = None
+        """`state` at that time; None: nothing was read yet."""
+
+    def open(self) -> None:
+        """Begin with the subtree in view, or with the run."""
+        self.task = self._tree.root
 
     def change_scope(self) -> None:
         """From the run to the subtree in view or of the selected task, or back."""
@@ -43,13 +52,18 @@ class RunStatistics:
         within = None if self.task is None else tree.beneath(self.task)
         return Scope(self._moment, tree.outline.parents[:horizon], within)
 
-    async def read(self) -> StatisticsShown:
-        """The statistics at the position. Raises RunChanged."""
-        scope, task = self.scope, self.task
+    @property
+    def stale(self) -> bool:
+        """Whether another reading would give other statistics."""
+        return self.state != self._shown_state
+
+    async def read(self, progress: Progress) -> None:
+        """Read the statistics at the position. `progress` gets the part that is done. Raises RunChanged."""
+        state, scope, task = self.state, self.scope, self.task
         name = await self._name(task)
-        analysis = await analyse(self._moment, scope, self._now())
+        analysis = await analyse(self._moment, scope, self._now(), progress)
         tasks = await path_tasks(self._moment, analysis, PATH_TASKS_SHOWN)
-        return StatisticsShown(analysis.groups, analysis.path, tasks, name)
+        self.shown, self._shown_state = StatisticsShown(analysis.groups, analysis.path, tasks, name), state
 
     async def _name(self, task: int | None) -> str:
         if task is None:
