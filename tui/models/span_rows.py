@@ -24,15 +24,11 @@ COLUMNS = (
     Column("outcome", "OUTCOME", 7),
 )
 
-WIDE_CELLS = 116
-"""Width of the table from which it has WIDE_COLUMNS."""
-
-WIDE_COLUMNS = (
-    *COLUMNS[:3],
-    Column("label", "WHAT", 36),
-    *COLUMNS[4:],
-    Column("goal", "GOAL", 0),
-)
+LAYOUTS = {
+    0: COLUMNS,
+    116: (*COLUMNS[:3], Column("label", "WHAT", 36), *COLUMNS[4:], Column("goal", "GOAL", 0)),
+}
+"""The columns by the width of a table from which on it has them."""
 
 SORTS = {"duration": "slowest first", "time": "newest first", "tokens": "most tokens first", "cost": "dearest first"}
 """The columns that order the rows, and the names of these orders."""

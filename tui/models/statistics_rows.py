@@ -29,12 +29,15 @@ COLUMNS = (
     Column("max", "MAX", 6, right=True),
     Column("time", "TIME", 6, right=True),
     Column("share", "SHARE", 6, right=True),
-    Column(BAR, "", 12, needs=150),
     Column(ACTIVITY, "ACTIVITY", 12, needs=118),
 )
 
-WIDE_COLUMNS = (*COLUMNS[:-2], Column(BAR, "", 20), Column(ACTIVITY, "ACTIVITY", 48))
-"""Columns of a wide table."""
+LAYOUTS = {
+    0: COLUMNS,
+    150: (*COLUMNS[:-1], Column(BAR, "", 12), Column(ACTIVITY, "ACTIVITY", 24)),
+    180: (*COLUMNS[:-1], Column(BAR, "", 20), Column(ACTIVITY, "ACTIVITY", 48)),
+}
+"""The columns by the width of a table from which on it has them."""
 
 SORTS = ("share", "cost", "tokens", "count", "failed", "retries", "p50", "p95", "max", "name")
 """The columns through which a key goes."""

@@ -48,7 +48,7 @@ class AllRunsScreen(FedScreen):
         """Set after the first reading."""
 
     def compose(self) -> ComposeResult:
-        table = SectionTable(COLUMNS, SORTS, self.glyphs, id="all-runs")
+        table = SectionTable({0: COLUMNS}, SORTS, self.glyphs, id="all-runs")
         yield LeadLine()
         yield SortTitles(table, self.glyphs)
         yield table

@@ -13,7 +13,7 @@ from store.database.reader import Reader
 from store.errors import RunChanged, RunUnknown
 from store.model.record import SpanRow
 from tui.models.snapshot import Header
-from tui.models.statistics_rows import COLUMNS, SORTED_BY, SORTS, WIDE_COLUMNS, StatisticsShown, sections
+from tui.models.statistics_rows import LAYOUTS, SORTED_BY, SORTS, StatisticsShown, sections
 from tui.models.statistics_text import path_line, share
 from tui.screens.fed import FedScreen
 from tui.screens.pace import Pace
@@ -67,7 +67,7 @@ class StatisticsScreen(FedScreen):
         """Set after the first reading."""
 
     def compose(self) -> ComposeResult:
-        table = SectionTable(COLUMNS, SORTED_BY, self.glyphs, wide=WIDE_COLUMNS, id="statistics")
+        table = SectionTable(LAYOUTS, SORTED_BY, self.glyphs, id="statistics")
         yield RunHeader(self.glyphs).data_bind(shown=StatisticsScreen.header)
         yield LeadLine()
         yield SortTitles(table, self.glyphs)

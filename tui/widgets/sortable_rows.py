@@ -1,6 +1,6 @@
 """Base of the tables that are sorted by a column, and the line with the titles of their columns."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from textual.content import Content
 from textual.message import Message
@@ -28,25 +28,17 @@ class SortableRows(Rows):
             self.column = column
 
     def __init__(
-        self,
-        columns: Sequence[Column],
-        sorts: Collection[str],
-        glyphs: Glyphs,
-        *,
-        wide: Sequence[Column] | None = None,
-        wide_cells: int = 180,
-        id: str | None = None,
+        self, layouts: Mapping[int, Sequence[Column]], sorts: Collection[str], glyphs: Glyphs, *, id: str | None = None
     ) -> None:
-        """`sorts`: names of the columns that can order the rows. `wide`: columns from a width of `wide_cells` on."""
+        """`layouts`: the columns by the width from which on a table has them. `sorts`: columns that can order the rows."""
         super().__init__(glyphs, id=id)
         self.sorts = sorts
-        self._columns = columns
-        self._wide = columns if wide is None else wide
-        self._wide_cells = wide_cells
+        self._layouts = layouts
 
     def fitting(self, width: int) -> list[tuple[Column, int]]:
         """The columns of a table of this width, with their widths."""
-        return fit(self._wide if width >= self._wide_cells else self._columns, width)
+        least = max((needed for needed in self._layouts if needed <= width), default=min(self._layouts))
+        return fit(self._layouts[least], width)
 
 
 class SortTitles(LinkedLine):

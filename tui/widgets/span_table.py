@@ -8,7 +8,7 @@ from textual.reactive import reactive
 from store.model.record import SpanRow
 from tui.models.columns import Cell, Column, pad
 from tui.models.snapshot import PAGE
-from tui.models.span_rows import COLUMNS, SORTS, WIDE_CELLS, WIDE_COLUMNS, SpanRows, cell, mark
+from tui.models.span_rows import LAYOUTS, SORTS, SpanRows, cell, mark
 from tui.theme import Glyphs
 from tui.widgets.rows import Rows
 from tui.widgets.sortable_rows import SortableRows
@@ -31,7 +31,7 @@ class SpanTable(SortableRows):
             self.last = last
 
     def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:
-        super().__init__(COLUMNS, SORTS, glyphs, wide=WIDE_COLUMNS, wide_cells=WIDE_CELLS, id=id)
+        super().__init__(LAYOUTS, SORTS, glyphs, id=id)
         self._rows: dict[int, SpanRow] = {}
         self._asked: set[int] = set()
         """Pages that were asked for."""
