@@ -92,6 +92,7 @@ async def opened(pilot: Pilot[Any], *keys: str) -> None:
     await pilot.press("g", "enter")
     await sees(pilot, "2 Tree", "3 Timeline", "task")
     await until(pilot, lambda: tree(pilot.app).count)  # type: ignore[arg-type]
+    assert isinstance(pilot.app.screen, RunScreen)
     await pilot.app.screen.until_ready()
     if tree(pilot.app).selected:  # type: ignore[arg-type]
         await pilot.press("g")
