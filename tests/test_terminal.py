@@ -73,11 +73,6 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self._fd, keys.encode())
 
-    def click(self, column: int, line: int) -> None:
-        """Press and release the left button at a cell, counted from 0."""
-        for end in "Mm":
-            self.press(f"\x1b[<0;{column + 1};{line + 1}{end}")
-
     def ends(self) -> int:
         """Wait for the end of the program. Returns its exit code."""
         deadline = time.monotonic() + WAIT_TIMEOUT_S
@@ -115,20 +110,6 @@ def demo() -> Iterator[Terminal]:
 
 
 pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="finds what is left in /proc")
-
-
-LIST_KEYS = r" Enter Open  F Newest live  \ Filter  S Sort  d Delete  m Keep  ? Help  q Quit"
-"""The last line of the list of runs in a terminal of 100 columns, while a run is live."""
-
-
-def test_clicks_hit_the_pairs_of_the_last_line(demo: Terminal) -> None:
-    for text in ("Newest live", "Sort", "Quit"):
-        demo.sees(text)
-    demo.click(LIST_KEYS.index("? Help"), 29)
-    demo.sees("What is running now?")
-    demo.press("q")
-    demo.click(LIST_KEYS.index("Newest live") + len("Newest live") - 1, 29)
-    demo.sees("FOLLOWING")
 
 
 def test_without_redis_the_list_says_how_to_start_one(tmp_path: Path) -> None:
