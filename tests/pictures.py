@@ -56,6 +56,8 @@ class Picture:
 
 
 WIDE, SMALL = (160, 45), (80, 24)
+WATERFALL = [*["down"] * 4, "enter", "g", "w", "j", "j", "right"]
+"""Keys to the waterfall of the run that works in parallel."""
 
 
 def seek(where: str) -> list[str]:
@@ -83,6 +85,10 @@ PICTURES = (
         for width, height in (SMALL, (200, 50))
         for theme in ("dark", "light")
     ),
+    Picture("waterfall-dark", (200, 50), WATERFALL),
+    Picture("waterfall-light", (200, 50), WATERFALL, light=True),
+    Picture("waterfall-80x24", SMALL, WATERFALL),
+    Picture("waterfall-80x24-light", SMALL, WATERFALL, light=True),
 )
 
 STRIP = "travel-strip"

@@ -12,7 +12,7 @@ from tui.screens.fed import FedScreen
 from tui.widgets.playbar import Playbar
 from tui.widgets.status_bar import StatusBar
 
-READING = ("page", "timeline", "inspect", "delete", "mark")
+READING = ("page", "timeline", "inspect", "delete", "mark", "measure")
 """Groups of workers that read what is on the screen."""
 
 FRAMES = 12

@@ -77,7 +77,7 @@ class Treetop(App[None]):
         self.url = url
         self.streams = streams
         self.clock = clock
-        self.glyphs = Glyphs(ascii_only)
+        self.glyphs = Glyphs(ascii_only, colours=not self.no_color)
         self._run = run
         self._budget = budget
         self._now = now

@@ -3,6 +3,7 @@
 SHOWN_AS = {
     "question_mark": "?",
     "dollar_sign": "$",
+    "plus": "+",
     "minus": "-",
     "equals_sign": "=",
     "backslash": "\\",

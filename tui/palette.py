@@ -19,6 +19,7 @@ DARK = Theme(
         "kind-think": "#bb9af7",
         "kind-search": "#5fc9d8",
         "kind-write": "#7aa2f7",
+        "critical": "#e8d26c",
         "row-cursor": "#2b3350",
         "row-cursor-blurred": "#20242f",
         "footer-background": "#1a1d28",
@@ -48,6 +49,7 @@ LIGHT = Theme(
         "kind-think": "#7a3fb0",
         "kind-search": "#0b6475",
         "kind-write": "#2456b8",
+        "critical": "#8a2f8f",
         "row-cursor": "#dae2f5",
         "row-cursor-blurred": "#e7e5dd",
         "footer-background": "#efede6",
@@ -60,5 +62,7 @@ LIGHT = Theme(
     },
 )
 
-DEFAULT_VARIABLES = {name: value for name, value in DARK.variables.items() if name.startswith(("kind-", "row-"))}
+DEFAULT_VARIABLES = {
+    name: value for name, value in DARK.variables.items() if name.startswith(("critical", "kind-", "row-"))
+}
 """Variables that Textual's own themes lack."""

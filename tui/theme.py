@@ -29,6 +29,9 @@ ROLES = {
     "search": "color: $kind-search;",
     "write": "color: $kind-write;",
     "guide": "color: $foreground 46%;",
+    "own": "color: $primary 60%;",
+    "inside": "color: $foreground 46%;",
+    "critical": "color: $critical;",
 }
 """CSS of each role."""
 
@@ -77,12 +80,21 @@ GLYPHS = {
     "paused": ("‖", "="),
     "here": ("┃", "|"),
     "pointed": ("│", "^"),
+    "pointed-row": ("│", "|"),
     "idle": ("┊", "/"),
+    "critical": ("◆", "!"),
+    "open-end": ("▶", ">"),
 }
 """By meaning: a glyph that common monospaced fonts contain, and its ASCII substitute."""
 
 LEVELS = ("▁▂▃▄▅▆▇█", ".:-=+*#@")
 """Glyphs of the levels of a chart, ascending, and their ASCII substitutes."""
+
+PARTS = " ▏▎▍▌▋▊▉█"
+"""Glyphs of a bar that ends within a cell, by the number of its eighths in the cell."""
+
+BARS = {"inside": ("─", "─", "-"), "own": ("█", "▒", "="), "critical": ("█", "█", "#"), "failed": ("█", "×", "X")}
+"""By role of a bar: its glyph, the one without colours, and its ASCII substitute."""
 
 ACTIVITY_ROLES = {"error": "failed", "tool": "search", "llm": "write", "plan": "think", "other": "muted"}
 """Role of a bar in the chart of a run, by the kind of its events."""
@@ -139,8 +151,9 @@ _RUN_MARKS: dict[Phase, tuple[str, str]] = {
 class Glyphs:
     """The glyphs for one terminal."""
 
-    def __init__(self, ascii_only: bool = False) -> None:
+    def __init__(self, ascii_only: bool = False, colours: bool = True) -> None:
         self.ascii_only = ascii_only
+        self.colours = colours
 
     def __call__(self, meaning: str) -> str:
         """The glyph for a meaning of `GLYPHS`. An unknown status has the glyph of work in progress."""
@@ -150,6 +163,19 @@ class Glyphs:
         """The glyph for a share of the maximum, from 0.0 to 1.0. Only 0.0 has the lowest level."""
         levels = LEVELS[self.ascii_only]
         return levels[ceil(max(0.0, min(share, 1.0)) * (len(levels) - 1))]
+
+    def bar(self, role: str) -> str:
+        """The glyph of a full cell of a bar."""
+        return BARS[role][2 if self.ascii_only else 0 if self.colours else 1]
+
+    def part(self, role: str, eighths: int, at_right: bool) -> tuple[str, bool]:
+        """The glyph for a bar in 1 to 8 eighths of a cell, and whether text and background are swapped.
+
+        The bar is at the left of the cell, or at its right. Without colours, and in ASCII, it fills the cell.
+        """
+        if self.ascii_only or not self.colours or role == "inside":
+            return self.bar(role), False
+        return (PARTS[len(PARTS) - 1 - eighths], True) if at_right else (PARTS[eighths], False)
 
     def event(self, event_type: str) -> str:
         """The glyph of an event type; `?` if it is unknown."""

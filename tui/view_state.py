@@ -6,8 +6,8 @@ from typing import Literal
 import msgspec
 from platformdirs import user_state_path
 
-Layout = Literal["beside", "stacked"]
-"""Whether the tree and the other panes are beside each other, or one above the other."""
+Layout = Literal["beside", "stacked", "waterfall"]
+"""Whether the other panes are beside the tree or below it, or the waterfall is beside it."""
 
 SHARE_MIN, SHARE_MAX = 0.2, 0.8
 """Bounds of the share of the tree in the screen, so that no pane disappears."""

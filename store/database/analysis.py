@@ -9,7 +9,7 @@ from msgspec import Struct
 from store.database.moment import Moment
 from store.database.statement import batched
 from store.database.statistics_queries import Progress, StatisticsQueries
-from store.model.longest_path import LongestPath, longest_path
+from store.model.critical_path import CriticalPath, critical_path
 from store.model.record import PathTask
 from store.model.shape import NO_PARENT
 from store.model.span import Span
@@ -21,7 +21,7 @@ class Analysis(Struct, frozen=True):
     """What took the time of a run, or of a task and everything beneath it."""
 
     groups: Statistics = {}
-    path: LongestPath = LongestPath()
+    path: CriticalPath = CriticalPath()
     """By the numbers of the tasks. In that of a subtree, other tasks have no work."""
     parents: Sequence[int] = ()
     """The parent of each task of the run, -1 for none."""
@@ -68,7 +68,7 @@ async def analyse(moment: Moment, scope: Scope, to: float, progress: Progress = 
 
     def result() -> Analysis:
         before, after = steps.own_work(scope.parents)
-        return Analysis(collector.statistics(), longest_path(scope.parents, before, after, dependencies), scope.parents)
+        return Analysis(collector.statistics(), critical_path(scope.parents, before, after, dependencies), scope.parents)
 
     return await asyncio.to_thread(result)
 

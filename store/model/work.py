@@ -1,9 +1,10 @@
 """The own work of tasks: the time of their steps, without the time in which a task inside them has a step. Pure."""
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from math import inf
+from typing import NamedTuple
 
 from store.model.number_lists import NumberLists
 from store.model.span import Kind, Span
@@ -22,6 +23,23 @@ def interval(span: Span, to: float) -> Interval:
     return start, start + seconds
 
 
+class TaskTimes(NamedTuple):
+    """The times of a task."""
+
+    task: int
+    own: list[Interval]
+    """The times in which it has a step, ascending and disjoint."""
+    inside: list[Interval]
+    """The times in which tasks inside it have a step, at any depth, ascending and disjoint."""
+
+    @property
+    def work(self) -> tuple[float, float]:
+        """Seconds of own work before the first step of a task inside it, and after."""
+        alone, divide = without(self.own, self.inside), self.inside[0][0] if self.inside else inf
+        before = sum(end - start for start, end in alone if start < divide)
+        return before, sum(end - start for start, end in alone if start >= divide)
+
+
 class Steps:
     """The times of the steps of numbered tasks, in three arrays."""
 
@@ -37,21 +55,23 @@ class Steps:
             self._starts.append(times[0])
             self._ends.append(times[1])
 
+    def times(self, parents: Sequence[int]) -> Iterator[TaskTimes]:
+        """The times of each task, after those of the tasks inside it. `parents`: -1 for none."""
+        steps = NumberLists(len(parents), self._tasks, range(len(self._tasks)))
+        waiting: dict[int, list[Interval]] = {}
+        """By task: the times of the tasks inside it that were looked at."""
+        for task in inner_first(parents):
+            own = merged((self._starts[step], self._ends[step]) for step in steps[task])
+            inside = merged(waiting.pop(task, ()))
+            yield TaskTimes(task, own, inside)
+            if parents[task] >= 0 and (own or inside):
+                waiting.setdefault(parents[task], []).extend(merged([*own, *inside]))
+
     def own_work(self, parents: Sequence[int]) -> tuple[Sequence[float], Sequence[float]]:
         """By task: seconds of work before the first step of a task inside it, and after. `parents`: -1 for none."""
         before, after = array("d", bytes(8 * len(parents))), array("d", bytes(8 * len(parents)))
-        steps = NumberLists(len(parents), self._tasks, range(len(self._tasks)))
-        inside: dict[int, list[Interval]] = {}
-        """By task: the times in which tasks inside it have a step."""
-        for task in inner_first(parents):
-            own = merged((self._starts[step], self._ends[step]) for step in steps[task])
-            inner = merged(inside.pop(task, ()))
-            alone = without(own, inner)
-            divide = inner[0][0] if inner else inf
-            before[task] = sum(end - start for start, end in alone if start < divide)
-            after[task] = sum(end - start for start, end in alone if start >= divide)
-            if parents[task] >= 0 and (own or inner):
-                inside.setdefault(parents[task], []).extend(merged([*own, *inner]))
+        for times in self.times(parents):
+            before[times.task], after[times.task] = times.work
         return before, after
 
 

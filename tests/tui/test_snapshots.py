@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from store.database.lease import Lease
 from tests.rest import rest
-from tests.tui.stage import LIVE, Clock, Feed, treetop
+from tests.tui.stage import LIVE, PARALLEL, Clock, Feed, store_run, treetop
 
 Compare = Callable[..., bool]
 
@@ -26,6 +26,13 @@ def keys(*pressed: str) -> Callable[[Pilot[Any]], Any]:
             await rest(pilot)
 
     return run_before
+
+
+@pytest.fixture
+def parallel(here: Path) -> Path:
+    """A file with one run whose steps overlap."""
+    store_run(Path("treetop.db"), PARALLEL)
+    return Path("treetop.db")
 
 
 class TestRuns:
@@ -158,6 +165,22 @@ class TestTimeTravel:
     def test_time_travel_on_a_small_terminal(self, snap_compare: Compare, path: Path, clock: Clock) -> None:
         run_before = keys("down", "enter", "t", *seek("45%"), "full_stop")
         assert snap_compare(treetop(path, clock), terminal_size=SMALL, run_before=run_before)
+
+
+class TestWaterfall:
+    """What took the time."""
+
+    @pytest.mark.parametrize("light", [False, True], ids=["dark", "light"])
+    @pytest.mark.parametrize("size", [(200, 50), SMALL], ids=["wide", "small"])
+    def test_bars_are_beside_the_tree_on_one_axis(
+        self, snap_compare: Compare, parallel: Path, clock: Clock, size: tuple[int, int], light: bool
+    ) -> None:
+        app = treetop(parallel, clock, light=light)
+        assert snap_compare(app, terminal_size=size, run_before=keys("enter", "w", "j", "j", "right"))
+
+    def test_with_ascii_only(self, snap_compare: Compare, parallel: Path, clock: Clock) -> None:
+        app = treetop(parallel, clock, ascii_only=True)
+        assert snap_compare(app, terminal_size=SMALL, run_before=keys("enter", "w"))
 
 
 class TestHelp:

@@ -187,4 +187,4 @@ class TestContrast:
     def test_texts_stand_out_from_every_background_of_a_row(self, palette: Theme, role: str) -> None:
         grounds = [palette.background, *(palette.variables[name] for name in ("row-cursor", "row-cursor-blurred"))]
         least = min(contrast(role, palette, str(ground)) for ground in grounds)
-        assert least >= (2.5 if role == "guide" else 4.5)
+        assert least >= (2.5 if role in ("guide", "own", "inside") else 4.5)  # lines and bars are no texts

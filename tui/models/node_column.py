@@ -24,6 +24,8 @@ NARROW_TASK_CELLS = 24
 
 def tree_columns(width: int, shown: TreeNodes, own: bool) -> Sequence[Column]:
     """The columns of a tree of this width, for `columns.fit`. `own`: tokens and cost are those of the tasks alone."""
+    if shown.bare:
+        return [Column("task", "TASK", 0)]
     alone = "/own" if own else ""
     total = Column("total", "TOTAL", 6, right=True, needs=NARROW_TASK_CELLS)
     tokens = Column("tokens", f"TOK{alone or 'ENS'}", 7, right=True, needs=TASK_MIN_CELLS)

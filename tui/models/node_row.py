@@ -92,6 +92,8 @@ def _label(
     fold = glyphs("expanded" if row.expanded else "collapsed") if row.expandable else glyphs("leaf")
     name = clean(shown.names.get(row.node, node.nid or ""), 20) if node.nid else ""
     cells = [Cell(guides(row, glyphs), "guide"), Cell(f"{fold} ", "muted"), Cell(f"{glyphs(mark)} ", role)]
+    if shown.critical and not shown.critical.isdisjoint((row.node, row.execution)):
+        cells.append(Cell(f"{glyphs('critical')} ", "critical"))
     if node.loop is not None:
         cells.append(Cell(f"{glyphs('loop')} ", "failed"))
     if is_execution(node):

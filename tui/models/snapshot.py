@@ -36,6 +36,10 @@ class TreeNodes(Struct, frozen=True, eq=False):
     """Whether a cost is known in the run."""
     names: Mapping[int, str] = {}
     """The names of nodes on the screen."""
+    bare: bool = False
+    """Whether rows have no figures: they are in the waterfall beside the tree."""
+    critical: frozenset[int] = frozenset()
+    """The nodes on the screen with own work on the critical path, as far as that is known."""
 
 
 class Header(Struct, frozen=True):

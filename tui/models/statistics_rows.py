@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from store.model.longest_path import LongestPath
+from store.model.critical_path import CriticalPath
 from store.model.record import PathTask
 from store.model.statistics import Group, Statistics
 from tui import format as fmt
@@ -50,7 +50,7 @@ class StatisticsShown(Struct, frozen=True, eq=False):
     """The statistics of a run, or of a task and everything beneath it, at a position."""
 
     groups: Statistics = {}
-    path: LongestPath = LongestPath()
+    path: CriticalPath = CriticalPath()
     tasks: Sequence[PathTask] = ()
     """Tasks of the critical path with the most work."""
     scope: str = ""

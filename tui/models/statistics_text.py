@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
-from store.model.longest_path import LongestPath
+from store.model.critical_path import CriticalPath
 from store.model.run_statistics import Day
 from store.model.span import Kind
 from store.model.statistics import Group, dimension_kind
@@ -69,7 +69,7 @@ DAY_FIGURES: dict[str, Figure[Day]] = {
 """Figures of a day, by the name of their column."""
 
 
-def path_line(path: LongestPath) -> str:
+def path_line(path: CriticalPath) -> str:
     """`19m00s of work, 4m12s on the critical path: could run 4.5 wide`."""
     if path.width is None:
         return "no work has been measured"

@@ -42,7 +42,7 @@ class Inspector:
     def show(self) -> None:
         """Show what is known about the subject, and start to read the rest."""
         session, inspection, timeline = self._session, self._inspection, self._panes.timeline
-        if not session.opened:
+        if not session.opened or self._panes.charted:
             return
         self._panes.inspector.caption = inspection.title
         if inspection.about == "node" and session.tree.selected != session.node_number:

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import ClassVar
 
+from msgspec.structs import replace
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, BindingType
@@ -27,6 +27,8 @@ from tui.screens.run_keys import PANE_KEYS, SEARCH_KEYS, TRAVEL_ACTIONS, TRAVEL_
 from tui.screens.run_prompts import RunPrompts
 from tui.screens.run_statistics import RunStatistics
 from tui.screens.time_travel import TimeTravel
+from tui.screens.timeline_page import TimelinePages
+from tui.screens.waterfall import WaterfallChart
 from tui.session.session import Picture, Session
 from tui.theme import Glyphs
 from tui.view_state import ViewState
@@ -38,6 +40,7 @@ from tui.widgets.run_header import RunHeader
 from tui.widgets.run_panes import RunPanes
 from tui.widgets.status_bar import StatusBar
 from tui.widgets.timeline import Timeline
+from tui.widgets.waterfall import Waterfall
 
 
 class RunScreen(FedScreen):
@@ -68,9 +71,11 @@ class RunScreen(FedScreen):
             self, session, self._panes, self._tree_moved, self._show_tree_caption, lambda: self._travel.show()
         )
         self._inspector = Inspector(self, session, self._panes)
+        self._pages = TimelinePages(self, session, self._panes, self._inspector)
         self._prompts = RunPrompts(self, session, self._panes, self._finding)
         self._errors = RunErrors(self, session, self._panes, self._finding, self._prompts, self._event_selected)
         self._statistics = RunStatistics(self, session, self._panes, self._prompts, self._tree_moved, self._event_selected)
+        self._chart = WaterfallChart(self, session, self._panes, self._prompts)
 
     @property
     def run_id(self) -> str:
@@ -124,7 +129,7 @@ class RunScreen(FedScreen):
             tree.show_selected()
         await session.arrange(tree.rows_in_view)
         picture = await session.read(tree.wanted(), lambda: self._panes.timeline.place)
-        self._draw(picture)
+        self._draw(replace(picture, tree=await self._chart.show(picture.tree)))
         self._inspector.show()
         if picture.ended:
             announce_end(self, session.moment.row.run)
@@ -165,19 +170,7 @@ class RunScreen(FedScreen):
 
     @on(Timeline.Needed)
     def _events_needed(self, message: Timeline.Needed) -> None:
-        self.do(partial(self._supply, message.first, message.last), "page", exclusive=False)
-
-    async def _supply(self, first: int, last: int) -> None:
-        timeline = self._panes.timeline
-        try:
-            rows = await self._session.events.page(first, last)
-        except BaseException:
-            timeline.withhold(first)
-            raise
-        if rows is not None:
-            timeline.supply(first, rows)
-            if self._inspector.about == "event":
-                self._inspector.show()
+        self._pages.need(message.first, message.last)
 
     # Panes
 
@@ -226,7 +219,7 @@ class RunScreen(FedScreen):
         self._panes.move_divider(step)
 
     def back(self) -> bool:
-        if self._prompts.back():
+        if self._prompts.back() or self._panes.close_waterfall():
             return True
         focused = self._panes.focused
         if focused == "inspector":
@@ -238,6 +231,13 @@ class RunScreen(FedScreen):
         else:
             return False
         return True
+
+    def action_waterfall(self) -> None:
+        self._chart.toggle()
+
+    @on(Waterfall.Opened)
+    def _span_opened(self, message: Waterfall.Opened) -> None:
+        self._chart.open_span(message.span)
 
     def action_scope(self) -> None:
         self._session.events.widen()
@@ -329,7 +329,7 @@ class RunScreen(FedScreen):
 
     def action_travel(self) -> None:
         event = self._panes.timeline.selected if self._panes.focused == "timeline" else None
-        self._travel.toggle(None if event is None else event.position)
+        self._travel.toggle(None if event is None else event.position, self._chart.target)
 
     def action_live(self) -> None:
         self._travel.leap(None)

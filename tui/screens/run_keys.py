@@ -101,6 +101,9 @@ PANE_KEYS: list[BindingType] = [
         show=False,
         tooltip="To the previous of the same kind",
     ),
+    Binding(
+        "w", "waterfall", "Waterfall", id="run.waterfall", show=False, tooltip="What took the time: bars beside the tree"
+    ),
     Binding("z", "zoom", "Zoom", id="pane.zoom", show=False, tooltip="Only the focused pane, or all again"),
     Binding(
         "right_parenthesis", "divide(1)", "More tree", id="pane.divider", show=False, tooltip="More space for the tree"

@@ -33,9 +33,11 @@ class TimeTravel:
         (self._player.resume if self._session.travel.playing else self._player.pause)()
         self._on_change()
 
-    def toggle(self, position: int | None) -> None:
-        """Start time travel at a position, None for the end of the run; or end it."""
-        if self._session.opened:
+    def toggle(self, position: int | None, target: Target | None = None) -> None:
+        """Start time travel at a target, else at a position, None for the end of the run; or end it."""
+        if target is not None and not self._session.travel.active:
+            self._screen.run_worker(self.seek(target))
+        elif self._session.opened:
             begin = self._session.moment.end if position is None else position
             self.leap(None if self._session.travel.active else begin)
 

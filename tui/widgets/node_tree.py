@@ -77,6 +77,8 @@ class NodeTree(Rows):
     """The columns on the screen, with their widths."""
     sort: reactive[str] = reactive(PLAN, repaint=False)
     """The order of children on the screen."""
+    drawn: reactive[int] = reactive(0, repaint=False)
+    """Number of times that rows changed."""
 
     def __init__(self, glyphs: Glyphs, tree: Selection, *, id: str | None = None) -> None:
         super().__init__(glyphs, id=id)
@@ -115,6 +117,7 @@ class NodeTree(Rows):
         width = self.scrollable_content_region.width - 1
         self.sort = self._tree.sort
         self.heads = tuple(fit(tree_columns(width, self.shown, self._tree.own), width))
+        self.drawn += 1
 
     def watch_caption(self, caption: str) -> None:
         """The caption is drawn in the border of the pane around the tree."""

@@ -1,4 +1,5 @@
-"""The three panes of a run: tree, timeline and inspector, beside each other or stacked by the size of the terminal."""
+"""The panes of a run: tree, timeline and inspector, beside each other or stacked by the size of the terminal; or tree and
+waterfall beside each other."""
 
 from collections.abc import Callable
 
@@ -14,9 +15,14 @@ from tui.widgets.node_tree import NodeTree
 from tui.widgets.text_pane import TextPane
 from tui.widgets.timeline import Timeline
 from tui.widgets.tree_pane import TreePane
+from tui.widgets.waterfall import Waterfall
+from tui.widgets.waterfall_pane import WaterfallPane
 
 PANES = ("tree", "timeline", "inspector")
 """Ids of the panes, in the order of Tab."""
+
+CHARTED_PANES = ("tree", "waterfall")
+"""The same while the waterfall is open."""
 
 BESIDE_CELLS = 100
 """Width of the screen from which on the tree is beside the other panes; below, it is above them."""
@@ -24,15 +30,15 @@ BESIDE_CELLS = 100
 ROOMY_CELLS = 160
 """Width of the screen from which on the tree gets more than half of it."""
 
-ROOMY_SHARE, EVEN_SHARE = 0.6, 0.5
-"""Usual share of the tree in a screen of at least ROOMY_CELLS, and in a smaller one."""
+ROOMY_SHARE, EVEN_SHARE, CHARTED_SHARE = 0.6, 0.5, 0.4
+"""Usual share of the tree in a screen of at least ROOMY_CELLS, in a smaller one, and beside the waterfall."""
 
 SHARE_STEP = 0.05
 """Share of the screen by which a key moves the divider."""
 
 
 class RunPanes(Container):
-    """Lays out `node_tree`, `timeline` and `inspector`, and moves the focus between them.
+    """Lays out `node_tree`, `timeline`, `inspector` and `waterfall`, and moves the focus between them.
 
     A narrow screen has the inspector in place of the timeline while it is focused. The divider between the tree and the
     other panes is moved by keys or dragged. A zoomed screen has only the focused pane.
@@ -47,18 +53,20 @@ class RunPanes(Container):
         #reading { width: 1fr; height: 1fr; }
         #timeline { height: 2fr; }
         #inspector { height: 3fr; }
-        #tree-pane, #timeline, #inspector {
+        #waterfall-pane { width: 1fr; height: 1fr; display: none; }
+        #waterfall { height: 1fr; }
+        #tree-pane, #timeline, #inspector, #waterfall-pane {
             border-top: solid $border-blurred;
             border-title-color: $foreground 62%;
             border-title-background: $background;
         }
-        #tree-pane:focus-within, #timeline:focus, #inspector:focus {
+        #tree-pane:focus-within, #timeline:focus, #inspector:focus, #waterfall-pane:focus-within {
             border-top: solid $border;
             border-title-color: $accent;
             border-title-style: bold;
         }
     }
-    Screen.-wide RunPanes #reading { border-left: vkey $border-blurred; }
+    Screen.-wide RunPanes #reading, RunPanes #waterfall-pane { border-left: vkey $border-blurred; }
     Screen.-narrow RunPanes {
         layout: vertical;
         #tree-pane { width: 100%; }
@@ -71,6 +79,11 @@ class RunPanes(Container):
     Screen RunPanes.-zoom-tree #tree-pane { display: block; }
     RunPanes.-zoom-timeline #tree-pane, RunPanes.-zoom-inspector #tree-pane { display: none; }
     Screen RunPanes.-zoom-timeline #reading, Screen RunPanes.-zoom-inspector #reading { border-left: none; }
+    Screen RunPanes.-charted { layout: horizontal; }
+    Screen RunPanes.-charted #reading { display: none; }
+    Screen RunPanes.-charted #waterfall-pane { display: block; }
+    Screen RunPanes.-charted #tree > .rows--cursor { background: $row-cursor; }
+    Screen RunPanes.-zoom-tree #waterfall-pane { display: none; }
     Screen RunPanes.-zoom-inspector #inspector { display: block; height: 1fr; }
     """
 
@@ -89,13 +102,16 @@ class RunPanes(Container):
         self.node_tree = NodeTree(glyphs, tree, id="tree")
         self.timeline = Timeline(glyphs, pending_events, id="timeline")
         self.inspector = TextPane(id="inspector")
+        self.waterfall = Waterfall(glyphs, self.node_tree, tree, id="waterfall")
         self.node_tree.caption, self.timeline.caption, self.inspector.caption = "2 Tree", "3 Timeline", "4 Inspector"
 
     def compose(self) -> ComposeResult:
         self._tree_pane = TreePane(self.node_tree, self._glyphs, id="tree-pane")
         self._reading = Vertical(self.timeline, self.inspector, id="reading")
+        self._waterfall_pane = WaterfallPane(self.waterfall, self._glyphs, id="waterfall-pane")
         yield self._tree_pane
         yield self._reading
+        yield self._waterfall_pane
 
     def on_mount(self) -> None:
         self._show_problem()
@@ -104,12 +120,25 @@ class RunPanes(Container):
     def focused(self) -> str | None:
         """Id of the focused pane."""
         focused = self.screen.focused
-        return focused.id if focused is not None and focused.id in PANES else None
+        return focused.id if focused is not None and focused.id in {*PANES, *CHARTED_PANES} else None
+
+    @property
+    def charted(self) -> bool:
+        """Whether the waterfall is open, in place of timeline and inspector."""
+        return self.has_class("-charted")
+
+    def _chart(self, charted: bool) -> None:
+        if charted is not self.charted:
+            self.set_class(charted, "-charted")
+            self._split()
+            self.node_tree.post_message(NodeTree.Needed())  # with figures, or without
 
     def show(self, name: str | None) -> None:
         """Make a pane visible. Called whenever the focus moves."""
+        if name in PANES[1:] or name == CHARTED_PANES[1]:
+            self._chart(name not in PANES)
         self.set_class(name == "inspector", "-inspecting")
-        if name in PANES:
+        if name in PANES or name in CHARTED_PANES:
             for pane in PANES:
                 self.set_class(self._zoomed and pane == name, f"-zoom-{pane}")
 
@@ -120,7 +149,16 @@ class RunPanes(Container):
 
     def open_next(self, step: int) -> None:
         """Focus the next pane, or the previous one (`step` -1), even if it is hidden until it is focused."""
-        self.open(PANES[(PANES.index(self.focused or "tree") + step) % len(PANES)])
+        panes = CHARTED_PANES if self.charted else PANES
+        self.open(panes[(panes.index(self.focused or "tree") + step) % len(panes)])
+
+    def close_waterfall(self) -> bool:
+        """Show timeline and inspector again. Returns False if they are shown."""
+        if not self.charted:
+            return False
+        self._chart(False)
+        self.open("tree")
+        return True
 
     def zoom(self) -> None:
         """Show only the focused pane, or all again."""
@@ -131,18 +169,26 @@ class RunPanes(Container):
 
     @property
     def _layout(self) -> Layout:
+        if self.charted:
+            return "waterfall"
         return "beside" if self.size.width >= BESIDE_CELLS else "stacked"
 
     @property
     def _share(self) -> float:
         """The share of the tree in the screen."""
-        return self._view.share(self._layout) or (ROOMY_SHARE if self.size.width >= ROOMY_CELLS else EVEN_SHARE)
+        usual = CHARTED_SHARE if self.charted else ROOMY_SHARE if self.size.width >= ROOMY_CELLS else EVEN_SHARE
+        return self._view.share(self._layout) or usual
+
+    @property
+    def _rest(self) -> Vertical:
+        """What is beside the tree, or below it."""
+        return self._waterfall_pane if self.charted else self._reading
 
     @on(events.Resize)
     def _split(self) -> None:
         tree, rest = self._share, 1 - self._share
-        beside = self._layout == "beside"
-        for pane, share in ((self._tree_pane, tree), (self._reading, rest)):
+        beside = self._layout != "stacked"
+        for pane, share in ((self._tree_pane, tree), (self._rest, rest)):
             part = f"{share * 100:.1f}fr"
             pane.styles.width, pane.styles.height = (part, "1fr") if beside else ("100%", part)
 
@@ -166,9 +212,9 @@ class RunPanes(Container):
 
     @on(events.MouseDown)
     def _grabbed(self, event: events.MouseDown) -> None:
-        region = self._reading.region
-        at = event.screen_x == region.x if self._layout == "beside" else event.screen_y == region.y
-        if at and event.button == 1 and self._tree_pane.display and self._reading.display:
+        region = self._rest.region
+        at = event.screen_x == region.x if self._layout != "stacked" else event.screen_y == region.y
+        if at and event.button == 1 and self._tree_pane.display and self._rest.display:
             self._dragging = True
             self.capture_mouse()
             event.stop()
@@ -176,7 +222,7 @@ class RunPanes(Container):
     @on(events.MouseMove)
     def _dragged(self, event: events.MouseMove) -> None:
         if self._dragging:
-            beside = self._layout == "beside"
+            beside = self._layout != "stacked"
             at, size = (
                 (event.screen_x - self.region.x, self.size.width)
                 if beside
