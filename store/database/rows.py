@@ -129,8 +129,21 @@ def step_from_row(row: Row) -> Span | None:
     node_id, born, label, number, began, started, aborted, latest, ended, finished, seconds, failed = row
     if born is None:
         return None
-    end = ended, finished, seconds, failed == 1
-    return Span(born, Kind.STEP, node_id, label, None, number, None, False, began, started, None, aborted, latest, *end)
+    return Span(
+        born,
+        Kind.STEP,
+        node_id,
+        label,
+        number=number,
+        began=began,
+        started=started,
+        aborted=aborted,
+        latest=latest,
+        ended=ended,
+        finished=finished,
+        seconds=seconds,
+        failed=failed == 1,
+    )
 
 
 def without_step(node: Node) -> Node:
