@@ -690,7 +690,7 @@ CREATE TABLE rejected (                     -- entries that are not events
     stream INTEGER, ms INTEGER NOT NULL, number INTEGER NOT NULL,
     found REAL NOT NULL, reason TEXT NOT NULL, data BLOB NOT NULL
 );
-INSERT INTO "rejected" VALUES(1,1,7,0,1.79604591529145503044e+09,'not JSON: JSON is malformed: invalid character (byte 4)',X'6E6F74206A736F6E');
+INSERT INTO "rejected" VALUES(1,1,7,0,1.79604715656848764422e+09,'not JSON: JSON is malformed: invalid character (byte 4)',X'6E6F74206A736F6E');
 CREATE TABLE run (
     key INTEGER PRIMARY KEY AUTOINCREMENT,
     run_id TEXT NOT NULL UNIQUE,
