@@ -1,16 +1,13 @@
 """The application: its keys, the screens and the way between them, and the ends of the program."""
 
-import signal
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.command import CommandPalette
 from textual.filter import ANSIToTruecolor
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
@@ -28,6 +25,7 @@ from tui.file_feed import FileFeed
 from tui.key_name import key_names
 from tui.key_queue import NAVIGATION, KeyQueue
 from tui.live_watch import LiveWatch, newest_live
+from tui.mouse_switch import MouseSwitch
 from tui.palette import DARK, DEFAULT_VARIABLES, LIGHT
 from tui.preload import preload
 from tui.screens.fed import FedScreen
@@ -39,9 +37,6 @@ from tui.widgets.status_bar import StatusBar
 
 if TYPE_CHECKING:
     from tui.screens.now import NowScreen
-
-INTERRUPT_WITHIN_S = 2.0
-"""Seconds within which a second Ctrl+C quits."""
 
 
 class Treetop(App[None]):
@@ -87,10 +82,8 @@ class Treetop(App[None]):
         self._filters = [one for one in self._filters if not isinstance(one, ANSIToTruecolor)]
         self._filters += [ControlFilter(), *([AsciiFilter()] if ascii_only else [])]
         self._keys = KeyQueue(self, super().on_event, self._until_ready)
-        self._mouse = True
+        self._mouse = MouseSwitch(self)
         self._live = LiveWatch()
-        self._interrupted_at = -inf
-        """Time of the last Ctrl+C, by the monotonic clock."""
         self._ending = Ending(self)
 
     @property
@@ -309,15 +302,7 @@ class Treetop(App[None]):
             self.exit()
 
     def action_interrupt(self) -> None:
-        """Ctrl+C: if it is the second press within INTERRUPT_WITHIN_S, quit as after SIGINT, regardless of the focus."""
-        now = time.monotonic()
-        if now - self._interrupted_at <= INTERRUPT_WITHIN_S:
-            self.exit(return_code=128 + signal.SIGINT)
-            return
-        self._interrupted_at = now
-        if isinstance(self.screen, CommandPalette):  # its list would cover the notification
-            self.pop_screen()
-        self.notify("Press Ctrl+C again to quit.", markup=False, timeout=INTERRUPT_WITHIN_S)
+        self._ending.interrupt()
 
     def action_leave_softly(self) -> None:
         self._go_back()
@@ -350,12 +335,4 @@ class Treetop(App[None]):
         self.refresh(layout=True)
 
     def action_mouse(self) -> None:
-        self._mouse = not self._mouse
-        driver = self._driver
-        if driver is not None:
-            switch = "_enable_mouse_support" if self._mouse else "_disable_mouse_support"
-            getattr(driver, switch, lambda: None)()
-        self.notify(
-            "The mouse controls treetop." if self._mouse else "The mouse selects and copies text in the terminal.",
-            markup=False,
-        )
+        self._mouse.toggle()

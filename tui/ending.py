@@ -1,4 +1,4 @@
-"""What ends the application from outside: signals, a terminal that is gone, and exceptions that no handler expects.
+"""What ends the application at any time: signals, Ctrl+C, a lost terminal, and exceptions that no handler expects.
 
 An unexpected exception ends the program with a traceback. Textual does so for workers, timers and handlers; here is what it
 leaves out: tasks and threads.
@@ -8,16 +8,22 @@ import asyncio
 import errno
 import signal
 import threading
+import time
 from contextlib import suppress
 from functools import partial
+from math import inf
 from typing import Any
 
 from textual.app import App
+from textual.command import CommandPalette
 
 from tui.terminal_watch import GONE, watch_terminal
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 """Signals that end the application, with the terminal restored."""
+
+INTERRUPT_WITHIN_S = 2.0
+"""Seconds within which a second Ctrl+C quits."""
 
 
 class Ending:
@@ -26,6 +32,8 @@ class Ending:
     def __init__(self, app: App[None]) -> None:
         self._app = app
         self._excepthook = threading.excepthook
+        self._interrupted_at = -inf
+        """Time of the last Ctrl+C, by the monotonic clock."""
 
     def watch(self) -> None:
         """Handle signals, exceptions of tasks and threads, and the loss of the terminal."""
@@ -40,6 +48,17 @@ class Ending:
     def restore(self) -> None:
         """Handle exceptions of threads as before."""
         threading.excepthook = self._excepthook
+
+    def interrupt(self) -> None:
+        """Ctrl+C: if it is the second press within INTERRUPT_WITHIN_S, quit as after SIGINT, regardless of the focus."""
+        now = time.monotonic()
+        if now - self._interrupted_at <= INTERRUPT_WITHIN_S:
+            self._app.exit(return_code=128 + signal.SIGINT)
+            return
+        self._interrupted_at = now
+        if isinstance(self._app.screen, CommandPalette):  # its list would cover the notification
+            self._app.pop_screen()
+        self._app.notify("Press Ctrl+C again to quit.", markup=False, timeout=INTERRUPT_WITHIN_S)
 
     def _terminal_is_gone(self, loop: asyncio.AbstractEventLoop) -> None:
         with suppress(RuntimeError):  # the loop has ended

@@ -5,10 +5,10 @@ from msgspec import Struct
 from store.database.reader import Reader
 from store.database.rows import SELECT_NODES, node_from_row
 from store.database.run_queries import RunQueries
-from store.model.alarm import FAN_OUT_MAX
+from store.model.alarm import FAN_OUT_MAX, Sign
 from store.model.record import RunRow
 from store.model.runaway import Runaway, task_runaways
-from store.model.state import Node, Sign
+from store.model.state import Node
 
 TASK_SIGNS = {Sign.CALL, Sign.GOAL, Sign.FAN_OUT}
 """Signs that a task has of itself. The depth follows from the tree."""

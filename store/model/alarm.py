@@ -4,9 +4,11 @@
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 from store.model.span import Span
-from store.model.state import Node, Run, Sign, Streak
+from store.model.state import Node, Run
+from store.model.streak import Streak
 
 FAILURES_MAX = 2
 """Failures in a row of the same call with the same arguments that are no sign."""
@@ -22,6 +24,19 @@ STREAKS_MAX = 8
 
 GOAL_SPACES_MAX = 8
 """Difference in length of two goals that may differ in spaces only. Others are not compared by words."""
+
+
+class Sign(StrEnum):
+    """Signs of a run that runs away."""
+
+    CALL = "repeated call"
+    """A call failed several times in a row with the same arguments."""
+    GOAL = "repeated goal"
+    """A task has the goal of a task around it."""
+    DEPTH = "depth"
+    """A task is inside many others."""
+    FAN_OUT = "fan-out"
+    """A task has many tasks directly inside."""
 
 
 def count_call(run: Run, node: Node, call: Span) -> None:

@@ -6,8 +6,7 @@
   of the changes.
 - Many payloads also contain fields of nodes other than their subject. Each field of a node is taken from one event type.
 - A node that is named before its node_created exists as a placeholder. No event has to wait for another one.
-- A node has one open step at a time. A step without an end is aborted by the next step of its node, by the end of its root
-  and by the end of the run. In a run that is not declared parallel, the next step and the next root also abort it.
+- A node has one open step at a time, see `stepping`. Calls are paired, see `pairing`.
 """
 
 from collections.abc import Callable, Iterable
@@ -39,8 +38,8 @@ from store.model.event_type import (
 )
 from store.model.facts import Facts
 from store.model.pairing import CallEvent, begin_call, drop_calls, end_call, infer_node
-from store.model.span import Kind, Span
-from store.model.state import Edge, EdgeKey, Node, RunState, RunStatus, Status, Totals
+from store.model.state import Edge, EdgeKey, RunState, RunStatus, Status, Totals
+from store.model.stepping import abort_steps, begin_step, end_step, set_status
 
 RESUMING = ("run_started", "step_started", "node_created")
 """Types of events that resume an ended run. Other events may be late."""
@@ -105,7 +104,7 @@ def _apply(acc: Accumulator, event: Event) -> None:
 
 
 def _run_started(acc: Accumulator, facts: RunStarted, time: float) -> None:
-    _abort_steps(acc)
+    abort_steps(acc)
     acc.run.began, acc.run.parallel = True, facts.parallel
     acc.run.mode = facts.run_mode or acc.run.mode
 
@@ -130,112 +129,10 @@ def _run_error(acc: Accumulator, facts: RunError, time: float) -> None:
 
 
 def _end_run(acc: Accumulator, status: RunStatus, time: float) -> None:
-    _abort_steps(acc)
+    abort_steps(acc)
     for node_id in list(acc.active):
         drop_calls(acc, acc.run if node_id is None else acc.node(node_id))
     acc.run.status, acc.run.ended = status, time
-
-
-# Steps
-
-
-def _step_started(acc: Accumulator, facts: StepStarted, time: float) -> None:
-    if facts.subject is None:
-        return
-    node = acc.node(facts.subject)
-    node.started = time if node.started is None or time < node.started else node.started
-    acc.set_latest_goal(node, facts.node_goal)
-    if facts.root_id:
-        acc.make_root(str(facts.root_id))
-        acc.set_root(node, facts.root_id)
-    step = node.step
-    if step is not None and step.number == facts.step is not None and step.began is None and time <= step.since:
-        node.step = replace(step, began=acc.run.events, started=time)  # the step_finished came first
-        acc.put_span(node.step)
-        return
-    if not acc.run.parallel:
-        _abort_steps(acc)
-    elif step is not None and step.open:
-        _abort_step(acc, node)
-    node.step = Span(acc.run.events, Kind.STEP, node.node_id, number=facts.step, began=acc.run.events, started=time)
-    acc.put_span(node.step)
-    node.steps += 1
-    acc.run.steps += 1
-    acc.update_active(node)
-
-
-def _step_finished(acc: Accumulator, facts: StepFinished, time: float) -> None:
-    if facts.subject is None:
-        return
-    node = acc.node(facts.subject)
-    step = node.step
-    if step is None or not _ends(facts, step):
-        node.steps += 1
-        acc.run.steps += 1
-        later = step is not None and step.open and (facts.step or 0) < (step.number or 0)  # than the one that ended
-        if step is not None and step.open and not later:
-            _abort_step(acc, node)
-        step = Span(acc.run.events, Kind.STEP, node.node_id, number=facts.step)
-    else:
-        later = False
-        if step.aborted is not None:  # late: the step counts as finished
-            _count_aborted(acc, node, -1)
-            acc.add_busy(node, -step.lasted)
-    step = replace(
-        step,
-        label=facts.action_name or "",
-        ended=acc.run.events,
-        finished=time,
-        seconds=facts.duration_seconds,
-        failed=facts.failed,
-    )
-    acc.put_span(step)
-    acc.add_busy(node, facts.duration_seconds or 0.0)
-    if not later:
-        node.step = step
-        drop_calls(acc, node)
-    _set_status(acc, node, facts.status_after, time)
-
-
-def _ends(facts: StepFinished, step: Span) -> bool:
-    """Whether an event is the end of a step. Without a number, it is that of the open step."""
-    if step.ended is not None:
-        return False
-    return step.number == facts.step or (step.open and (step.number is None or facts.step is None))
-
-
-def _abort_steps(acc: Accumulator, root: str | None = None) -> None:
-    """Abort the open steps of the run, or those beneath a root."""
-    for node in list(acc.stepping()):
-        if root is None or (node.root == root and node.node_id != root):
-            _abort_step(acc, acc.node(node.node_id))
-
-
-def _abort_step(acc: Accumulator, node: Node) -> None:
-    """Abort the open step of a node, with its calls."""
-    assert node.step is not None
-    before = acc.latest_before
-    latest = before if before is not None and before > node.step.since else None
-    node.step = replace(node.step, aborted=acc.run.events, latest=latest)
-    acc.put_span(node.step)
-    acc.add_busy(node, node.step.lasted)
-    _count_aborted(acc, node, 1)
-    acc.add_problem(node)
-    drop_calls(acc, node)
-
-
-def _count_aborted(acc: Accumulator, node: Node, number: int) -> None:
-    node.aborted += number
-    acc.run.aborted += number
-    for sums in acc.above(node):
-        sums.errors += number
-
-
-def _set_status(acc: Accumulator, node: Node, status: str | None, time: float) -> None:
-    """Change the status of a node. The end of a root aborts the open steps beneath it."""
-    acc.set_status(node, status, time)
-    if node.root == node.node_id and node.status in (Status.FINISH, Status.FAILED):
-        _abort_steps(acc, node.node_id)
 
 
 # Nodes
@@ -253,7 +150,7 @@ def _node_created(acc: Accumulator, facts: NodeCreated, time: float) -> None:
         node.latest_goal = None
     if facts.is_root:
         if not acc.run.parallel:
-            _abort_steps(acc)
+            abort_steps(acc)
         acc.make_root(node.node_id)
     else:
         acc.set_root(node, facts.root_node_id)
@@ -269,7 +166,7 @@ def _node_status_changed(acc: Accumulator, facts: NodeStatusChanged, time: float
     if facts.subject is not None:
         node = acc.node(facts.subject)
         acc.set_latest_goal(node, facts.node_goal)
-        _set_status(acc, node, facts.new_status, time)
+        set_status(acc, node, facts.new_status, time)
 
 
 def _node_added(acc: Accumulator, facts: NodeAdded, time: float) -> None:
@@ -327,8 +224,8 @@ _RULES: dict[type[Facts], Callable[[Accumulator, Any, float], None]] = {
     RunStarted: _run_started,
     RunFinished: _run_finished,
     RunError: _run_error,
-    StepStarted: _step_started,
-    StepFinished: _step_finished,
+    StepStarted: begin_step,
+    StepFinished: end_step,
     NodeStatusChanged: _node_status_changed,
     NodeCreated: _node_created,
     NodeAdded: _node_added,

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from store.model.alarm import DEPTH_MAX, FAILURES_MAX, FAN_OUT_MAX
-from store.model.state import Node, Run, Sign, Streak
+from store.model.alarm import DEPTH_MAX, FAILURES_MAX, FAN_OUT_MAX, Sign
+from store.model.state import Node, Run
+from store.model.streak import Streak
 
 
 class Budget(Struct, frozen=True):

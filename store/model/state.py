@@ -10,6 +10,7 @@ from typing import NamedTuple
 from msgspec import Struct, field
 
 from store.model.span import Span
+from store.model.streak import Streak
 
 
 class Status(StrEnum):
@@ -58,35 +59,6 @@ class Sums(Struct, array_like=True, gc=False):
         """Add other sums, or subtract them (`sign` -1)."""
         for name in self.__struct_fields__:
             setattr(self, name, getattr(self, name) + sign * getattr(other, name))
-
-
-class Sign(StrEnum):
-    """Signs of a run that runs away, see `alarm`."""
-
-    CALL = "repeated call"
-    """A call failed several times in a row with the same arguments."""
-    GOAL = "repeated goal"
-    """A task has the goal of a task around it."""
-    DEPTH = "depth"
-    """A task is inside many others."""
-    FAN_OUT = "fan-out"
-    """A task has many tasks directly inside."""
-
-
-class Streak(NamedTuple):
-    """The failures in a row of a call in a task: without a success of the same call with the same arguments between."""
-
-    kind: str
-    name: str
-    """Model or agent class, or tool and function."""
-    arguments: int
-    """`Span.arguments` of the call."""
-    failures: int = 0
-    """Failures since the last success."""
-    most: int = 0
-    """The most failures in a row so far."""
-    latest: int = 0
-    """Position of the latest failure."""
 
 
 class Work(Struct, frozen=True, array_like=True, gc=False):
@@ -284,7 +256,7 @@ class Run(Struct, array_like=True):
     failed_call: Span | None = None
     """Like `Node.failed_call`, for calls of no known node."""
     alarms: dict[str, int] = field(default_factory=dict)
-    """By `Sign`: number of long streaks, of nodes with a repeated goal, of deep nodes, of nodes with many children."""
+    """By sign, see `alarm`: long streaks, nodes with a repeated goal, deep nodes, nodes with many children."""
     skew: float | None = None
     """The largest difference of an implausible publisher clock from the arrival time in seconds; negative if the clock was
     behind."""

@@ -89,7 +89,7 @@ class TestKeys:
     async def test_ctrl_c_pressed_once_and_again_much_later_does_not_quit(
         self, path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("tui.app.INTERRUPT_WITHIN_S", 0.0)
+        monkeypatch.setattr("tui.ending.INTERRUPT_WITHIN_S", 0.0)
         app = treetop(path, clock)
         async with watching(app) as pilot:
             await sees(pilot, "3 runs")

@@ -5,7 +5,8 @@ from itertools import islice
 
 import pytest
 
-from tui.models.outline import Outline, Row
+from tui.models.outline import Outline
+from tui.models.outline_row import Row
 
 BOOK, PLAN, WRITE, SEARCH, OUTLINE, ONE, TWO = range(7)
 

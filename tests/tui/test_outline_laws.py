@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tui.models import tally
-from tui.models.outline import Outline, Row
+from tui.models.outline import Outline
+from tui.models.outline_row import Row
 
 
 class Oracle:

@@ -18,7 +18,8 @@ from tests.tables import store
 from tests.tui.stage import Clock
 from tui.models.event_filter import parse_match
 from tui.models.snapshot import EventCursor
-from tui.session.session import Picture, Session
+from tui.session.picture import Picture
+from tui.session.session import Session
 
 P = Path("treetop.db")
 

@@ -14,7 +14,7 @@ from tui import format as fmt
 from tui.models.columns import Column, fit
 from tui.models.node_column import figure, tree_columns
 from tui.models.node_row import row_cells
-from tui.models.outline import Row
+from tui.models.outline_row import Row
 from tui.models.snapshot import TreeNodes
 from tui.theme import DIM_ROLES, Glyphs
 from tui.widgets.tree_pane import TreeTitles

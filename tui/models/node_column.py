@@ -6,7 +6,7 @@ from store.model.state import Node, Sums
 from tui import format as fmt
 from tui.models.columns import Cell, Column
 from tui.models.open_work import NO_WORK
-from tui.models.outline import Row
+from tui.models.outline_row import Row
 from tui.models.snapshot import TreeNodes
 from tui.models.summary import activity, own_time, total_time
 from tui.text import clean

@@ -13,7 +13,7 @@ from tui import format as fmt
 from tui.models.columns import Cell, clip, fit, pad
 from tui.models.node_column import figure, tree_columns
 from tui.models.open_work import NO_WORK
-from tui.models.outline import Row
+from tui.models.outline_row import Row
 from tui.models.pair import as_one, is_execution
 from tui.models.snapshot import TreeNodes
 from tui.models.summary import activity

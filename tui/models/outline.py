@@ -15,40 +15,10 @@ The first row looked up beneath a wide node after a recount, or after one of its
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
-from typing import NamedTuple
 
 from tui.models.forest import TOP, Forest
+from tui.models.outline_row import MAX_GUIDES, Path, Row, rows_from
 from tui.models.tally import Tally
-
-MAX_GUIDES = 32
-"""Default number of guides in a row: more than fit beside a text."""
-
-
-class Row(NamedTuple):
-    """One row, as it is drawn."""
-
-    node: int
-    depth: int
-    """Number of levels beneath the roots in view."""
-    guides: tuple[bool, ...]
-    """Whether each ancestor has a next sibling, to which a vertical line leads. From depth 1 on, outermost first.
-
-    Contains the nearest `max_guides` ancestors; `depth - 1 - len(guides)` levels are omitted.
-    """
-    last: bool
-    """Whether the node is the last of its siblings: `└`, not `├`."""
-    expandable: bool
-    """Whether the node has children."""
-    expanded: bool
-    """Whether the node has children and they are shown."""
-    hidden: int
-    """Number of nodes hidden beneath a collapsed node."""
-    execution: int | None = None
-    """The only node beneath a collapsed node, if that is its execution: the row stands for both."""
-
-
-_Path = list[tuple[Sequence[int], int]]
-"""The path from the root to a row: at each depth the siblings, even beyond the horizon, and the index in them."""
 
 
 class Outline(Forest):
@@ -287,7 +257,9 @@ class Outline(Forest):
     def rows(self, start: int, stop: int, max_guides: int = MAX_GUIDES) -> list[Row]:
         """The rows from `start` up to `stop`, as far as they exist."""
         start, stop = max(start, 0), min(stop, len(self))
-        return self._walk(self._path(start), stop - start, max_guides) if start < stop else []
+        if start >= stop:
+            return []
+        return rows_from(self._path(start), stop - start, self, self._tally, self.execution, max_guides)
 
     def index(self, node: int) -> int | None:
         """The row of a node; None if an ancestor is collapsed, or the node is out of focus or does not exist."""
@@ -305,8 +277,8 @@ class Outline(Forest):
             self._check(under)
         self._tally.open_all(under, expanded, self._pairs() if expanded else ())
 
-    def _path(self, row: int) -> _Path:
-        node, path, child_at = self._root, _Path(), self._tally.child_at
+    def _path(self, row: int) -> Path:
+        node, path, child_at = self._root, Path(), self._tally.child_at
         if node != TOP:
             path.append(([node], 0))
             row -= 1
@@ -317,30 +289,3 @@ class Outline(Forest):
             node = siblings[place]
             row -= 1
         return path
-
-    def _walk(self, path: _Path, wanted: int, max_guides: int) -> list[Row]:
-        """`wanted` rows, which must exist, from the row at the end of the path on."""
-        horizon, siblings_of, within, expanded = self._horizon, self.siblings, self._tally.within, self._tally.expanded
-        lines = [place + 1 < len(siblings) and siblings[place + 1] < horizon for siblings, place in path]
-        rows: list[Row] = []
-        while True:
-            siblings, place = path[-1]
-            node, depth = siblings[place], len(path) - 1
-            inner, opened = within[node], expanded[node]
-            shown = inner > 0 and opened > 0
-            guides = tuple(lines[max(1, depth - max_guides) : depth])
-            execution = self.execution(node) if inner == 1 and not opened else None
-            rows.append(Row(node, depth, guides, not lines[-1], inner > 0, shown, 0 if opened else inner, execution))
-            if len(rows) == wanted:
-                return rows
-            if shown:
-                path.append((siblings_of(node), 0))
-            else:
-                while not lines[-1]:
-                    path.pop()
-                    lines.pop()
-                siblings, place = path[-1]
-                path[-1] = (siblings, place + 1)
-                lines.pop()
-            siblings, place = path[-1]
-            lines.append(place + 1 < len(siblings) and siblings[place + 1] < horizon)

@@ -14,7 +14,6 @@ from textual.widgets import Input
 from store.database.reader import Reader
 from store.errors import RunChanged, RunUnknown
 from store.model.phase import may_continue, phase
-from tui import format as fmt
 from tui.models.snapshot import Header, Playback
 from tui.screens import start_here
 from tui.screens.announcement import announce_end
@@ -22,6 +21,7 @@ from tui.screens.fed import FedScreen
 from tui.screens.finding import Finding
 from tui.screens.inspector import Inspector
 from tui.screens.key_effect import without_effect
+from tui.screens.pane_captions import PaneCaptions
 from tui.screens.run_errors import RunErrors
 from tui.screens.run_keys import PANE_KEYS, SEARCH_KEYS, TRAVEL_ACTIONS, TRAVEL_KEYS, in_key_line
 from tui.screens.run_prompts import RunPrompts
@@ -29,7 +29,8 @@ from tui.screens.run_statistics import RunStatistics
 from tui.screens.time_travel import TimeTravel
 from tui.screens.timeline_page import TimelinePages
 from tui.screens.waterfall import WaterfallChart
-from tui.session.session import Picture, Session
+from tui.session.picture import Picture
+from tui.session.session import Session
 from tui.theme import Glyphs
 from tui.view_state import ViewState
 from tui.widgets.key_line import KeyLine
@@ -68,8 +69,9 @@ class RunScreen(FedScreen):
         """Set after the first reading."""
         self._panes = RunPanes(glyphs, session.tree, lambda: session.pending_events, view)
         self._finding = Finding(
-            self, session, self._panes, self._tree_moved, self._show_tree_caption, lambda: self._travel.show()
+            self, session, self._panes, self._tree_moved, lambda: self._captions.show_tree(), lambda: self._travel.show()
         )
+        self._captions = PaneCaptions(session, self._panes, self._finding)
         self._inspector = Inspector(self, session, self._panes)
         self._pages = TimelinePages(self, session, self._panes, self._inspector)
         self._prompts = RunPrompts(self, session, self._panes, self._finding)
@@ -145,20 +147,12 @@ class RunScreen(FedScreen):
             self._travel.show()
         if picture.events is not None:
             self._panes.timeline.listed = picture.events
-        timeline = self._panes.timeline
-        timeline.caption = self._session.events.title + self._finding.place("timeline", timeline.cursor)
-        self._show_tree_caption()
+        self._captions.show()
         self.keys_changed()
 
     def without_effect(self) -> Iterable[str]:
         found = without_effect(self._session, self._panes, self.newest_live, self.clock())
         return (*super().without_effect(), *found)
-
-    def _show_tree_caption(self) -> None:
-        tree, tasks = self._panes.node_tree, fmt.counted(self._session.moment.run.nodes, "task")
-        found = self._finding.place("tree", tree.selected)
-        shown = f"{tree.sorted_by}{tree.narrowed}{found}{self._session.search.summary}{tree.crumbs}"
-        tree.caption = f"2 Tree: {tasks}{shown}"
 
     def tick(self) -> None:
         if self._session.ages():

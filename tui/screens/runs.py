@@ -10,21 +10,19 @@ from msgspec.structs import replace
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
 from textual.widgets import Input
 
 from store.database.reader import Reader
-from store.model.phase import errors, may_continue, phase
-from store.model.record import Failure, RunRow
+from store.model.record import RunRow
 from store.model.runaway import NO_BUDGET, Budget
-from tui import format as fmt
 from tui.models.run_detail import run_lines
 from tui.models.run_order import SORTS
 from tui.models.snapshot import Text
 from tui.screens import start_here
 from tui.screens.fed import FedScreen
+from tui.screens.newest_error import NewestError
 from tui.text import clean
 from tui.theme import Glyphs
 from tui.widgets.key_line import KeyLine
@@ -37,10 +35,6 @@ from tui.widgets.text_pane import TextPane
 
 PAGE_RUNS = 1_000
 """Number of runs that one reading takes while a file is opened. Keys are handled between two readings."""
-
-
-NEWEST_ERRORS = 5
-"""Number of errors of a run that are read to show the newest one of a task."""
 
 PREVIEW_MIN_LINES = 10
 """Height of the preview beneath a long list."""
@@ -109,8 +103,7 @@ class RunsScreen(FedScreen):
         """Number of files that were opened before the present one."""
         self._doubtful: set[int] = set()
         """Runs that were shown with a mark before it was stored, to be read again."""
-        self._last_error: tuple[tuple[int, int, int] | None, Failure | None] = (None, None)
-        """Key, rebuilds and events of the run whose newest error was read last, and that error."""
+        self._newest_error = NewestError()
         self._fitted_to = Size(0, 0)
         """Size of the screen for which the height of the list was set last."""
         self._list_height = ""
@@ -194,22 +187,16 @@ class RunsScreen(FedScreen):
 
     @on(Rows.Moved)
     def _preview(self) -> None:
-        row = self._list.selected
-        read = None if row is None else (row.key, row.generation, row.run.events)
-        known = self._last_error[1] if self._last_error[0] == read else None
-        lines = [] if row is None else run_lines(row, self.clock(), self.glyphs, known, self._budget)
+        row, error = self._list.selected, None
+        if row is not None:
+            error = self._newest_error.known(row)
+            if self._newest_error.missing(row) and self.reader is not None:
+                self.do(partial(self._read_error, self.reader, row), "preview")
+        lines = [] if row is None else run_lines(row, self.clock(), self.glyphs, error, self._budget)
         self._detail.shown = Text(None if row is None else row.key, lines)
-        if row is not None and self._last_error[0] != read and errors(row.run) and self.reader is not None:
-            self.do(partial(self._read_error, self.reader, row), "preview")
 
     async def _read_error(self, reader: Reader, row: RunRow) -> None:
-        """Read the newest error of a task of the run under the cursor, and show it."""
-        from store.database.failure_queries import FailureQueries  # not needed for the first picture
-
-        found = await FailureQueries(reader, row.key).newest_failures(row.run.events, NEWEST_ERRORS)
-        of_task = [failure for failure in found if failure.node is not None]
-        reported = [failure for failure in of_task if not failure.aborted] or of_task  # an abort may be by the run's error
-        self._last_error = ((row.key, row.generation, row.run.events), reported[-1] if reported else None)
+        await self._newest_error.read(reader, row)
         self._preview()
 
     def _fit_list(self) -> None:
@@ -299,55 +286,31 @@ class RunsScreen(FedScreen):
             self.do(partial(self._keep, pinned), "mark", exclusive=False)
 
     async def _keep(self, row: RunRow) -> None:
+        from store.database.retention import pin  # not needed for the first picture
+
         try:
             async with self._turn:
-                await asyncio.to_thread(_pin, self._path, row.run.run_id, row.pinned)
+                await asyncio.to_thread(pin, self._path, row.run.run_id, row.pinned)
         finally:
             self._doubtful.add(row.key)
             self.news(self.reader)
 
     def action_delete(self) -> None:
+        from tui.screens import run_deletion
         from tui.screens.confirm import Confirm
 
         row = self._list.selected
         if row is None:
             return
-        run = row.run
-        what = Content.assemble(
-            ("Delete this run for good?\n\n", "bold"),
-            clean(run.goal or run.run_id, 200),
-            (f"\n\n{clean(run.run_id, 60)}", "$foreground 62%"),
-            ("" if run.started is None else f"\nbegan {fmt.clock(run.started)}", "$foreground 62%"),
-            (
-                f"\n{fmt.counted(run.events, 'event')}, {fmt.size(row.bytes)}; they may no longer be in Redis",
-                "$foreground 62%",
-            ),
-        )
-        if row.pinned:
-            what += Content.styled("\nIt is marked as kept.", "$error")
-        if may_continue(run, self.clock()):
-            status = phase(run, self.clock())
-            what += Content.styled(
-                f"\nIt is {status}: its further events will appear as a run that begins in the middle.", "$error"
-            )
-        self.app.push_screen(Confirm(what, "Delete"), lambda yes: self._confirmed(row) if yes else None)
+        question = run_deletion.question(row, self.clock())
+        self.app.push_screen(Confirm(question, "Delete"), lambda yes: self._confirmed(row) if yes else None)
 
     def _confirmed(self, row: RunRow) -> None:
         self.do(partial(self._remove, row), "delete", exclusive=False)
 
     async def _remove(self, row: RunRow) -> None:
-        await asyncio.to_thread(_delete, self._path, row.run.run_id)
+        from store.database.deletion import delete_run
+
+        await asyncio.to_thread(delete_run, self._path, row.run.run_id)
         self.notify(clean(row.run.goal or row.run.run_id, 80), title="Deleted", markup=False)
         self.news(self.reader)
-
-
-def _pin(path: Path, run_id: str, pinned: bool) -> None:
-    from store.database.retention import pin  # not needed for the first picture
-
-    pin(path, run_id, pinned)
-
-
-def _delete(path: Path, run_id: str) -> None:
-    from store.database.deletion import delete_run  # not needed for the first picture
-
-    delete_run(path, run_id)

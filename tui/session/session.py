@@ -4,8 +4,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
-from msgspec import Struct
-
 from store.database.failure import ending
 from store.database.moment import Moment
 from store.database.reader import Reader
@@ -20,27 +18,13 @@ from tui.models.name import task_name
 from tui.models.open_work import open_work
 from tui.models.pair import as_one
 from tui.models.selection import Selection
-from tui.models.snapshot import EventCursor, EventRows, Header, Highlight, Place, Playback, TreeNodes
+from tui.models.snapshot import EventCursor, Header, Highlight, Place, TreeNodes
 from tui.session.arrangement import Arrangement
 from tui.session.event_list import EventList, Scope
 from tui.session.finder import Finder
+from tui.session.picture import Picture
 from tui.session.search import Search
 from tui.session.travel import Travel
-
-
-class Picture(Struct, frozen=True, eq=False):
-    """What the panes of a run draw, all at one position."""
-
-    tree: TreeNodes
-    header: Header
-    playback: Playback | None
-    """None: no time travel."""
-    events: EventRows | None
-    """None: another node was selected while the picture was read."""
-    ended: bool
-    """Whether the run ended since the last picture."""
-    complete: bool
-    """False: the timeline is read only in part, and another picture must follow."""
 
 
 class Session:
@@ -192,7 +176,7 @@ class Session:
     async def read(self, wanted: Sequence[int], cursor: Callable[[], EventCursor]) -> Picture:
         """What the panes draw. `wanted`: numbers of the nodes on the screen; `cursor`: gives the timeline's cursor."""
         moment = self.moment
-        playback = await self._playback() if self.travel.active else None
+        playback = await self.travel.playback(moment, self._clock()) if self.travel.active else None
         working = await moment.numbers(moment.run.working)
         outer = self.tree.outline.parents
         self._nodes = nodes = await moment.nodes({*wanted, *working, *(outer[node] for node in wanted)} - {TOP})
@@ -233,21 +217,6 @@ class Session:
         """The name of the selected node in the last picture."""
         number = self.node_number
         return "" if number is None or number not in self._nodes else self._name(number)
-
-    async def _playback(self) -> Playback:
-        moment, travel = self.moment, self.travel
-        await travel.measure(moment)
-        return Playback(
-            axis=travel.axis,
-            position=travel.position or 0,
-            total=moment.end,
-            playing=travel.playing,
-            speed=str(travel.speed),
-            live=is_live(moment.row.run, self._clock()),
-            skipped=travel.skipped,
-            nodes=moment.horizon,
-            tokens=(moment.run.tokens_in, moment.run.tokens_out),
-        )
 
     def header(self) -> Header:
         """The run as the header shows it. Ends following when the run has ended."""

@@ -5,7 +5,9 @@ import time as clock
 from store.database.moment import Moment
 from store.database.seek import exact_position, read_axis
 from store.model.axis import Axis
+from store.model.phase import is_live
 from store.model.target import Target
+from tui.models.snapshot import Playback
 from tui.models.speed import REAL_TIME, Speed, faster, slower
 
 LONGEST_PAUSE_S = 1.0
@@ -118,6 +120,21 @@ class Travel:
         ):
             self._measured_at = now
             self.axis = await read_axis(moment, self.axis)
+
+    async def playback(self, moment: Moment, now: float) -> Playback:
+        """What the playbar shows."""
+        await self.measure(moment)
+        return Playback(
+            axis=self.axis,
+            position=self.position or 0,
+            total=moment.end,
+            playing=self.playing,
+            speed=str(self.speed),
+            live=is_live(moment.row.run, now),
+            skipped=self.skipped,
+            nodes=moment.horizon,
+            tokens=(moment.run.tokens_in, moment.run.tokens_out),
+        )
 
     async def resolve(self, moment: Moment, target: Target, here: int) -> int:
         """The position of a target. Relative targets count from `here`."""

@@ -16,7 +16,7 @@ from store.model.span import Span
 from tui import format as fmt
 from tui.models.columns import Cell, Column, pad
 from tui.models.node_column import figure
-from tui.models.outline import Row
+from tui.models.outline_row import Row
 from tui.models.pair import as_one
 from tui.models.selection import Selection
 from tui.models.time_scale import TimeScale
