@@ -15,7 +15,7 @@ class _Checkpoint(Struct, array_like=True):
 
     run: Run
     active: list[tuple[int | None, str, float, str]]
-    """The fields of each `Run.active`, with the key of the node instead of its id."""
+    """The fields of each `Work` in `Run.active`, with the key of its node in place of the id."""
 
 
 _encode = msgspec.msgpack.Encoder().encode

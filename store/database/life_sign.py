@@ -7,7 +7,7 @@ from store.database.run_queries import RunQueries
 from store.model.state import Node
 
 RECENT_EVENTS = 200
-"""Latest events of a run in which a sign of life is looked for before all tasks inside a task are read."""
+"""Number of latest events of a run that are searched first. If they have no sign of life, all tasks inside are read."""
 
 
 class LifeSigns:

@@ -11,11 +11,11 @@ from store.model.runaway import Runaway, task_runaways
 from store.model.state import Node
 
 TASK_SIGNS = {Sign.CALL, Sign.GOAL, Sign.FAN_OUT}
-"""Signs that a task has of itself. The depth follows from the tree."""
+"""Signs that are stored with a task. Its depth is computed from the tree."""
 
 
 class RunawayTask(Struct, frozen=True):
-    """A task with reasons."""
+    """A task that shows that its run runs away."""
 
     node: Node
     outer_nid: str | None

@@ -14,7 +14,7 @@ from store.model.record import SpanRow
 from store.model.span import Span
 
 SPANS_PER_PART = 1_000
-"""Spans that are read at a time. Between two parts, other queries are answered, and a reading can be cancelled."""
+"""Number of spans that are read at a time. Between two parts, other queries run, and the reading can be cancelled."""
 
 Visit = Callable[[int | None, Span], None]
 """Takes the key of a node, None if it is unknown, and a span of that node."""
@@ -67,7 +67,7 @@ class StatisticsQueries:
         return _decode_ids(found)
 
     async def created_after(self, position: int, key: int) -> list[int]:
-        """Keys up to `key` of the nodes with a node_created after a position."""
+        """Keys, up to `key`, of the nodes whose node_created is after a position."""
         sql = (
             "SELECT DISTINCT node FROM event WHERE run = ? AND position > ? AND node <= ?"
             " AND type = (SELECT key FROM event_type WHERE name = ?)"

@@ -18,7 +18,7 @@ from store.model.span import Kind, Span
 from store.model.work import Interval, Steps, interval, merged
 
 INTERVALS_MAX = 200
-"""Intervals of activity that are kept for one task, or for all. Beyond that, the shortest gaps between them are closed."""
+"""Maximum number of intervals kept for one task, or for all. Beyond it, the shortest gaps between intervals are closed."""
 
 _STEPS = (
     "SELECT born, kind, node, began, started, aborted, latest, ended, finished, seconds FROM span"

@@ -11,19 +11,19 @@ from store.model.state import Node, Run
 from store.model.streak import Streak
 
 FAILURES_MAX = 2
-"""Failures in a row of the same call with the same arguments that are no sign."""
+"""Largest number of failures in a row, of one call with the same arguments, that is no sign."""
 
 DEPTH_MAX = 20
-"""Levels of tasks above a task that are no sign."""
+"""Largest number of levels above a task that is no sign."""
 
 FAN_OUT_MAX = 250
-"""Tasks directly inside one task that are no sign."""
+"""Largest number of tasks directly inside a task that is no sign."""
 
 STREAKS_MAX = 8
-"""Streaks of a node. Beyond, the oldest one that is no sign is dropped."""
+"""Maximum number of streaks of a node. Beyond it, the oldest one that is no sign is dropped."""
 
 GOAL_SPACES_MAX = 8
-"""Difference in length of two goals that may differ in spaces only. Others are not compared by words."""
+"""Characters by which the lengths of two goals with the same words may differ. Other goals count as different."""
 
 
 class Sign(StrEnum):

@@ -1,4 +1,4 @@
-"""Lists of numbers, by number, in two arrays: 8 bytes a value, where a list for each takes a hundred. Pure."""
+"""Many lists of numbers in two arrays: 8 bytes for each value, against about 100 bytes in separate lists. Pure."""
 
 from array import array
 from collections.abc import Sequence
@@ -6,10 +6,10 @@ from itertools import accumulate
 
 
 class NumberLists:
-    """The list with each number from 0 up to a size. The values of a list keep their order."""
+    """Lists numbered from 0 up to a size. The values of a list keep their order."""
 
     def __init__(self, size: int, keys: Sequence[int], values: Sequence[int]) -> None:
-        """`keys`: number of the list of each of the values. A value with a negative key is in no list."""
+        """`keys`: for each value, the number of its list; negative for a value that is in no list."""
         counts = array("q", bytes(8 * (size + 1)))
         for key in keys:
             if key >= 0:

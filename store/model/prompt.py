@@ -8,12 +8,12 @@ from msgspec import Struct
 from store.model.facts import PREVIEW_CHARS
 
 PROMPT_BYTES_MAX = 1_000_000
-"""Bytes of a prompt. The end of a larger one is not extracted."""
+"""Maximum size in bytes of a prompt whose end is extracted."""
 
 NO_PROMPT = msgspec.Raw()
 
 _EMPTY = len("[]")
-"""Bytes of a prompt up to which it has no text."""
+"""Size in bytes up to which a prompt contains no message."""
 
 
 class Message(Struct, frozen=True, gc=False):

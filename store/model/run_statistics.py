@@ -10,7 +10,7 @@ from store.model.state import Run
 from store.model.statistics import percentile
 
 EXTREMES = 5
-"""Number of the slowest and of the dearest runs."""
+"""Maximum number of slowest runs, and of dearest runs."""
 
 
 class Day(Struct, frozen=True):

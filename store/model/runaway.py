@@ -30,7 +30,7 @@ class Runaway(NamedTuple):
 
 
 def runaways(run: Run, budget: Budget = NO_BUDGET) -> list[Runaway]:
-    """The reasons of a run. Those of its tasks are counted."""
+    """The reasons of a run: each sign of its tasks with the number of tasks, and exceeded budgets."""
     found = []
     for sign, count in run.alarms.items():
         tasks = f"{count:,} task{'' if count == 1 else 's'}"

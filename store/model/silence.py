@@ -1,10 +1,10 @@
 """What a live run does now: its open steps and calls, since when each is silent, and which are late. Pure.
 
-- The last sign of life of a step is the latest event of its task, or of a task inside it at any level; that of a call is
-  its beginning, or the latest event of a task inside its task.
+- The last sign of life of a step is the latest event of its task, or of a task inside it at any level. The last sign of
+  life of a call is its beginning, or the latest event of a task inside its task.
 - The budget of a call is the 99th percentile of the durations of its model or tool, at least CALL_BUDGET_MIN_S.
-- A step or call waits while a task inside its task works; a step also while a call of its task is open. It is then
-  neither silent nor late.
+- A step or call waits while a task inside its task works. A step also waits while a call of its task is open. What waits
+  is neither silent nor late.
 """
 
 from collections.abc import Iterable

@@ -14,7 +14,7 @@ Interval = tuple[float, float]
 
 
 def interval(span: Span, to: float) -> Interval:
-    """The time of a span. That of a span whose beginning is unknown ends with it. `to`: the time of open spans."""
+    """The time of a span. `to`: end of an open span. If the beginning is unknown, it is the end less the duration."""
     seconds = span.lasted if span.ended is None else span.duration or 0.0
     if span.open:
         seconds = to - span.since

@@ -36,7 +36,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "ingest": ("ingest", "Store the events of streams, without a screen."),
     "runs": ("runs", "List the runs."),
     "show": ("show", "Print the tree of a run."),
-    "now": ("now", "Print what all live runs are doing."),
+    "now": ("now", "Show what all live runs are doing."),
     "stats": ("stats", "Print what took the time and the money."),
     "check": ("check", "Check that a run stayed within limits."),
     "export": ("transfer", "Write a run to one file."),

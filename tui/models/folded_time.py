@@ -10,10 +10,10 @@ from itertools import accumulate
 from typing import NamedTuple
 
 IDLE_MIN_S = 2.0
-"""Seconds. A shorter stretch is never idle."""
+"""Minimum length of an idle stretch, in seconds."""
 
 IDLE_SHARE = 0.05
-"""Part of the whole time that an idle stretch exceeds."""
+"""Minimum length of an idle stretch, as a part of the whole time."""
 
 WINDOW_MIN_S = 0.01
 """Length of the shortest window, in seconds."""
@@ -55,7 +55,7 @@ class FoldedTime:
         """The folded time of each stretch."""
 
     def fold(self, time: float) -> float:
-        """The folded time. That of all times in an idle stretch is the same."""
+        """The folded time of a time. All times in an idle stretch have the same."""
         at = bisect_right(self._starts, time) - 1
         if at < 0:
             return time
@@ -66,7 +66,7 @@ class FoldedTime:
         return folded + self._before[bisect_left(self._at, folded)]
 
     def last(self, folded: float) -> float:
-        """The last time with a folded time: that at the end of an idle stretch."""
+        """The last time with a folded time: the end of the idle stretch, if there is one."""
         return folded + self._before[bisect_right(self._at, folded)]
 
 

@@ -22,7 +22,7 @@ STATUSES = {
     Status.FINISH: "finished",
     Status.FAILED: "failed, or its step was aborted",
 }
-"""By status of a task: what it means."""
+"""Meaning of each status of a task."""
 
 PHASES = {
     Phase.LIVE: "publishes events, or waits for a call",
@@ -32,7 +32,7 @@ PHASES = {
     Phase.FAILED: "ended with an error",
     Phase.FINISHED: "all tasks are finished",
 }
-"""By status of a run: what it means."""
+"""Meaning of each status of a run."""
 
 CALLS = (
     (("step_started", "step_finished"), "a step of a task begins, and ends"),
@@ -53,7 +53,7 @@ SINGLE = {
     "edge_added": "it depends on another task",
     "inner_graph_built": "the plan is complete",
 }
-"""By any other event type: what it means."""
+"""Meaning of each other event type."""
 
 
 def legend(glyphs: Glyphs) -> list[list[Line]]:

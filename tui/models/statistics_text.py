@@ -24,7 +24,7 @@ DIMENSION_TITLES = {
 PATH_TITLE = "CRITICAL PATH"
 
 NONE = "-"
-"""Text of a number of events that did not happen."""
+"""Text in place of the number 0."""
 
 
 class Figure(NamedTuple, Generic[T]):
@@ -54,7 +54,7 @@ GROUP_FIGURES: dict[str, Figure[Group]] = {
 """Figures of a group, by the name of their column."""
 
 WITHOUT = {Kind.STEP: ("retries", "tokens", "cost"), Kind.TOOL: ("tokens",)}
-"""By kind of spans: columns that are empty, as nothing of the kind is published."""
+"""By kind of spans: the columns that stay empty, because agents publish no such figure for the kind."""
 
 DAY_FIGURES: dict[str, Figure[Day]] = {
     "runs": Figure("RUNS", lambda day: str(day.runs), lambda day: day.runs),

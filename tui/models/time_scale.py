@@ -11,13 +11,13 @@ EIGHTHS = 8
 """Positions in a cell."""
 
 TICK_CELLS = 14
-"""Cells from one tick to the next, at least."""
+"""Minimum number of cells from one tick to the next."""
 
 IDLE_CELLS_SHARE = 1 / 3
-"""Part of the axis that collapsed stretches take at most, with their durations in them. Else they take one cell each."""
+"""Maximum part of the axis for collapsed stretches with durations. If they need more, each is one cell without."""
 
 IDLE_COUNT_SHARE = 1 / 4
-"""Number of collapsed stretches per cell of the axis, at most. The longest are collapsed."""
+"""Maximum number of collapsed stretches per cell of the axis. The longest are collapsed."""
 
 STEPS_S = (
     *(number * unit for unit in (1e-3, 1e-2, 1e-1, 1.0) for number in (1, 2, 5)),
@@ -99,12 +99,12 @@ class TimeScale:
 
     @property
     def seconds_per_cell(self) -> float:
-        """Seconds of a cell outside collapsed stretches, on average."""
+        """Average number of seconds of a cell outside collapsed stretches."""
         idle = sum(self._times[at + 1] - self._times[at] for at in self._collapsed)
         return (self.window.length - idle) / max(self.width - sum(fold.width for fold in self.folds), 1)
 
     def place(self, time: float) -> float:
-        """Position of a time; of a time outside the window, that of its edge."""
+        """Position of a time. A time outside the window has the position of the nearer edge."""
         if time <= self._times[0]:
             return 0.0
         if time >= self._times[-1]:

@@ -23,7 +23,7 @@ class TimeView:
         self.width = 1
         """Cells of the axis."""
         self.window: Stretch | None = None
-        """The time on the axis; None: all of it, also when that grows."""
+        """The time on the axis; None: the whole time, even when it grows."""
         self.cursor: float | None = None
         """Time of the cursor; None until it is placed."""
         self.folding = False
@@ -43,7 +43,7 @@ class TimeView:
         return self.idle if self.folding else ()
 
     def move(self, cells: int) -> None:
-        """Move the cursor, and the window where it would leave that. A cursor outside the window enters it."""
+        """Move the cursor. The window follows a cursor that would leave it; a cursor outside the window enters it."""
         scale = self.scale
         if self.cursor is None:
             self.cursor = sum(scale.window) / 2

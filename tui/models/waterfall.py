@@ -64,7 +64,7 @@ class WaterfallRows(Struct, frozen=True, eq=False):
 
 
 def extent(span: Span, now: float) -> Stretch:
-    """Beginning and end of a span; of an open one, its time up to `now`."""
+    """Beginning and end of a span. An open span ends at `now`."""
     if span.open:
         return Stretch(span.since, max(now, span.since))
     if span.ended is None:
@@ -132,7 +132,7 @@ def _cell(eighths: bytes, glyphs: Glyphs, mark: BarCell | None) -> BarCell:
 
 
 def span_near(spans: Iterable[Span], time: float | None, now: float) -> Span | None:
-    """The span at a time, the innermost one first, else the nearest; without a time, the longest step."""
+    """The innermost span at a time, else the nearest one. Without a time: the longest step."""
     found = list(spans)
     if time is None:
         return max(found, key=lambda span: (span.kind == Kind.STEP, extent(span, now).length), default=None)

@@ -50,7 +50,7 @@ class NowTitle(Widget):
     runaways: reactive[int] = reactive(0)
     """Number of runs that run away."""
     every: reactive[bool] = reactive(False)
-    """Whether those that wait, and those of interrupted runs, are listed."""
+    """Whether the list includes what waits, and what is open in interrupted runs."""
 
     def render(self) -> RenderResult:
         parts: list[str | tuple[str, str]] = [("Now", "bold $success"), "  "]

@@ -4,10 +4,10 @@ RUN = (
     ("What is it doing now?", "The tasks marked ▶. {find.active} goes to the next one."),
     ("Where is it stuck?", "Where NOW has the longest time."),
     ("Why did it fail?", "{run.errors} lists all errors, {find.error} goes to the next."),
-    ("What did it cost?", "COST includes all beneath; {tree.own}: the task alone."),
+    ("What did it cost?", "COST, with all beneath; {tree.own}: the task alone."),
     ("How did it get there?", "{run.travel} travels in time, {travel.play} plays the run."),
 )
-"""Of the screen of a run."""
+"""Questions on the screen of a run."""
 
 RUNS = (
     ("What is running now?", "The first rows. {app.newest} follows the newest run."),
@@ -15,4 +15,4 @@ RUNS = (
     ("What did it cost?", "COST; {runs.sort} sorts by the next column."),
     ("Where is that run?", "{runs.filter} filters by words, id or status."),
 )
-"""Of the list of runs."""
+"""Questions on the list of runs."""

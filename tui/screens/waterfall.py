@@ -16,7 +16,7 @@ GROUP = "measure"
 
 
 class WaterfallChart:
-    """Fills the waterfall of the panes. Costs nothing while that is closed."""
+    """Fills the waterfall of the panes. Reads nothing while the waterfall is closed."""
 
     def __init__(self, screen: FedScreen, session: Session, panes: RunPanes, prompts: RunPrompts) -> None:
         self._screen = screen
@@ -29,7 +29,7 @@ class WaterfallChart:
         """Whether a timer will read again, because the last measurement was too recent."""
 
     async def show(self, tree: TreeNodes) -> TreeNodes:
-        """Read what the waterfall draws beside this tree. Returns the tree with the critical path, and without figures."""
+        """Read what the waterfall draws beside a tree. Returns the tree with the critical path, and without columns."""
         if not self._panes.charted:
             return tree
         session, waterfall = self._session, self._panes.waterfall

@@ -37,7 +37,7 @@ class Measurement(Struct, frozen=True):
 
 
 async def measure(wanted: Measurement, nodes: int) -> "WorkTimes":
-    """Measure a run with this number of nodes. Raises RunChanged and FileError. A cancelled measurement costs no more."""
+    """Measure a run with this number of nodes. Raises RunChanged and FileError. Cancelling ends the child process."""
     if nodes <= THREAD_MAX_NODES:
         return await asyncio.to_thread(_work_times, wanted)
     try:

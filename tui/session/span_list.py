@@ -18,7 +18,7 @@ class SpanList:
     """Reads the order of the spans in one pass over the run, and rows on demand."""
 
     def __init__(self, moment: Moment, dimension: str, holds: Callable[[str], bool], now: Callable[[], float]) -> None:
-        """`dimension`: that of the group. `holds`: whether a name is that of the group."""
+        """`dimension`: dimension of the group. `holds`: whether a span with this name is in the group."""
         self._moment = moment
         self._dimension = dimension
         self._holds = holds

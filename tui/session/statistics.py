@@ -32,7 +32,7 @@ class SessionStatistics:
         self.task = self._tree.root
 
     def change_scope(self) -> None:
-        """From the run to the subtree in view or of the selected task, or back."""
+        """Switch from the run to a subtree, and back: to the subtree in view, else to that of the selected task."""
         tree = self._tree
         self.task = None if self.task is not None else tree.selected if tree.root is None else tree.root
 

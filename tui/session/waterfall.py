@@ -22,10 +22,10 @@ KEPT_TASKS_MAX = 1_000
 """Number of tasks whose spans are kept in memory."""
 
 MEASURE_MIN_S = 1.0
-"""Seconds from one measurement to the next, at least."""
+"""Minimum time from one measurement to the next, in seconds."""
 
 MEASURE_SHARE = 0.05
-"""Part of the time that measurements of a growing run take, at most. After a seek it is half of the time."""
+"""Maximum part of the time that measurements of a growing run take. After a seek it is a half."""
 
 
 class _Known(NamedTuple):
@@ -45,7 +45,7 @@ class WaterfallReading:
         self._moment = moment
         self._tree = tree
         self._known: dict[int, _Known] = {}
-        """By key of a task, the one that was read last at the end."""
+        """Spans by key of the task, in the order in which they were read."""
         self._generation = -1
         self._times: WorkTimes | None = None
         """The last measurement."""

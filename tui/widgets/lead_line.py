@@ -13,7 +13,7 @@ class LeadLine(Widget):
     LeadLine { height: 1; padding: 0 1; }
     """
     about: reactive[str] = reactive("")
-    """Subject of the sentence, if not everything that the screen is about."""
+    """Subject of the sentence, if it is only a part of what the screen shows."""
     text: reactive[str] = reactive("")
 
     def render(self) -> RenderResult:

@@ -190,7 +190,7 @@ class Waterfall(Inked, can_focus=True):
         return {index: self._line(index, row, scale, marks) for index, row in enumerate(found, max(wanted.start, 0))}
 
     def _marks(self, scale: TimeScale) -> dict[int, BarCell]:
-        """What cells without a bar have: edges of collapsed stretches, the position in time travel, the time cursor."""
+        """Contents of cells without a bar: edges of collapsed stretches, the position in time travel, the time cursor."""
         found = dict[int, BarCell]()
         for cell, width, _ in scale.folds:
             found[cell] = found[cell + width - 1] = BarCell(self.glyphs("idle"), "guide")

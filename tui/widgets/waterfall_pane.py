@@ -17,10 +17,10 @@ from tui.widgets.inked import draw_title
 from tui.widgets.waterfall import Waterfall
 
 CLOCK_CELLS = 60
-"""Width of the axis, in cells, from which on the time of day is beside the time since the start."""
+"""Minimum width of an axis, in cells, that shows the time of day beside the time since the start."""
 
 FINE_S = 0.1
-"""Seconds of a cell below which times have milliseconds."""
+"""Seconds per cell below which times are shown in milliseconds."""
 
 
 class WaterfallAxis(Widget):
