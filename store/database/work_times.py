@@ -72,20 +72,21 @@ def work_times(path: Path, run: int, generation: int, position: int, scope: int 
         numbers = {key: number for number, key in enumerate(keys)}
         steps, roots = Steps(), list[Interval]()
         for node, span in _spans(connection, run, position):
+            times = interval(span, to)
             if node in numbers:
-                steps.add(numbers[node], span, interval(span, to))
-            if span.kind != Kind.STEP and scope is None:
-                roots.append((span.since, span.finished or to))
+                steps.add(numbers[node], span, times)
+            if span.kind != Kind.STEP and (scope is None or node in numbers):
+                roots.append(times)
         edges = connection.execute("SELECT parent, child FROM edge WHERE run = ? AND born <= ?", (run, position)).fetchall()
     parents = [NO_PARENT if (parent := outer[key]) is None else numbers.get(parent, NO_PARENT) for key in keys]
     before, after = array("d", bytes(8 * len(keys))), array("d", bytes(8 * len(keys)))
     inside: dict[int, bytes] = {}
-    for times in steps.times(parents):
-        before[times.task], after[times.task] = times.work
-        if times.inside:
-            inside[keys[times.task]] = array("d", chain.from_iterable(thinned(times.inside))).tobytes()
-        if parents[times.task] == NO_PARENT:
-            roots += [*times.own, *times.inside]
+    for found in steps.times(parents):
+        before[found.task], after[found.task] = found.work
+        if found.inside:
+            inside[keys[found.task]] = array("d", chain.from_iterable(thinned(found.inside))).tobytes()
+        if parents[found.task] == NO_PARENT:
+            roots += [*found.own, *found.inside]
     known = [(numbers[one], numbers[other]) for one, other in edges if one in numbers and other in numbers]
     critical = critical_path(parents, before, after, known)
     return WorkTimes(

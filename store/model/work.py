@@ -2,7 +2,6 @@
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from math import inf
 from typing import NamedTuple
 
@@ -112,12 +111,13 @@ def without(intervals: Iterable[Interval], others: Sequence[Interval]) -> list[I
     for start, end in intervals:
         while at < len(others) and others[at][1] <= start:
             at += 1
-        for other_start, other_end in islice(others, at, None):
-            if other_start >= end:
-                break
+        here = at  # the last of the others may reach into the next interval
+        while here < len(others) and others[here][0] < end:
+            other_start, other_end = others[here]
             if start < other_start:
                 found.append((start, other_start))
             start = max(start, other_end)
+            here += 1
         if start < end:
             found.append((start, end))
     return found

@@ -79,10 +79,11 @@ class AllRunsScreen(FedScreen):
     async def _read_runs(self, reader: Reader) -> None:
         if self._seen is None:
             oldest: int | None = None
-            self._seen = await reader.last_change()
+            seen = await reader.last_change()
             while page := await reader.run_page(oldest, PAGE_RUNS):
                 self._runs.update((row.key, row.run) for row in page)
                 oldest = page[-1].key
+            self._seen = seen  # not before: a reading that fails must begin again
             return
         changes = await reader.run_changes(self._seen)
         for key in changes.gone:
