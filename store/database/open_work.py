@@ -53,19 +53,20 @@ class OpenWorkReader:
         nodes = await with_outer(queries, run.working)
         waiting = {outer for node_id in run.working for outer in around(nodes, node_id)}
         found = [self._call(row, call, (), None, call.since, False, of_run) for call in run.calls]
-        life = LifeSigns(self._reader, row.key, run.events)
+        life, free = LifeSigns(self._reader, row.key, run.events), [nodes[one] for one in run.working if one not in waiting]
+        calling = await life.inside([node for node in free if node.calls])
+        alone = await life.of_tasks([node for node in free if not node.calls])
         for node_id in run.working:
             node, waits = nodes[node_id], node_id in waiting
             outer = around(nodes, node_id)
             path = tuple(nid for one in (*reversed(outer), node_id) if (nid := nodes[one].nid))  # a root has no name
             reasons = tuple(task_runaways(node, len(outer))) or of_run
-            inside = await life.inside(node) if node.calls and not waits else 0.0
             for call in node.calls:
-                alive = max(call.since, inside)
+                alive = max(call.since, calling.get(node_id, 0.0))
                 found.append(self._call(row, call, path, node.current_goal, alive, waits, reasons))
             if node.step is not None and node.step.open:
                 waits = waits or bool(node.calls)
-                alive = node.step.since if waits else max(node.step.since, await life.of_task(node))
+                alive = max(node.step.since, alone.get(node_id, 0.0))
                 found.append(OpenWork(row, node.step, path, node.current_goal, alive, waits, None, reasons))
         return found
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from store.errors import FileError
+from store.errors import FileError, RunChanged, StoreError
 from tui.child import child_command
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 THREAD_MAX_NODES = 1_000
 """Number of tasks up to which a run is measured in a thread, which takes about 0.1 s. A process takes 0.3 s to start."""
+
+THREAD_MAX_EVENTS = 50_000
+"""Number of events up to which a run is measured in a thread: a few tasks can have any number of steps."""
+
+RUN_CHANGED_CODE = 3
+"""Exit code of the child process if the run was deleted or rebuilt."""
 
 NICE = 5
 """Increment of the niceness of the child process: the screen and the ingester come first."""
@@ -37,12 +44,12 @@ class Measurement(Struct, frozen=True):
 
 
 async def measure(wanted: Measurement, nodes: int) -> "WorkTimes":
-    """Measure a run with this number of nodes. Raises RunChanged and FileError. Cancelling ends the child process."""
-    if nodes <= THREAD_MAX_NODES:
+    """Measure a run with this number of nodes. Raises RunChanged and FileError. Cancelling ends the child process, or interrupts the thread."""
+    if nodes <= THREAD_MAX_NODES and wanted.position <= THREAD_MAX_EVENTS:
         return await asyncio.to_thread(_work_times, wanted)
     try:
         process = await asyncio.create_subprocess_exec(
-            *child_command("tui.session.measuring", msgspec.json.encode(wanted).decode()),
+            *child_command("tui.session.measuring", msgspec.json.encode(replace(wanted, path="")).decode(), wanted.path),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -57,6 +64,8 @@ async def measure(wanted: Measurement, nodes: int) -> "WorkTimes":
             await process.wait()
     if process.returncode:
         *_, last = errors.decode("utf-8", "replace").strip().splitlines() or [f"exit code {process.returncode}"]
+        if process.returncode == RUN_CHANGED_CODE:
+            raise RunChanged(last)
         raise FileError(f"{wanted.path}: the run cannot be measured: {last}")
     return await asyncio.to_thread(_decode, output)
 
@@ -74,10 +83,16 @@ def _decode(output: bytes) -> "WorkTimes":
 
 
 def main() -> None:
-    """Measure, and write the result to standard output."""
+    """Measure, and write the result to standard output; an error to standard error."""
     os.nice(NICE)
-    wanted = msgspec.json.decode(sys.argv[-1], type=Measurement)
-    sys.stdout.buffer.write(msgspec.msgpack.encode(_work_times(wanted)))
+    *_, numbers, path = sys.argv
+    wanted = replace(msgspec.json.decode(numbers, type=Measurement), path=path)
+    try:
+        times = _work_times(wanted)
+    except StoreError as error:
+        print(error, file=sys.stderr)
+        sys.exit(RUN_CHANGED_CODE if isinstance(error, RunChanged) else 1)
+    sys.stdout.buffer.write(msgspec.msgpack.encode(times))
 
 
 if __name__ == "__main__":

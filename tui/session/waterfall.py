@@ -133,7 +133,9 @@ class WaterfallReading:
         row = moment.row
         wanted = Measurement(str(moment.reader.path), row.key, row.generation, moment.run.events, self._scope, now)
         try:
-            self._times = await measure(wanted, moment.horizon)
+            times = await measure(wanted, moment.horizon)
+            if moment.row.generation == row.generation:  # else the run was rebuilt meanwhile, and its tasks have other keys
+                self._times = times
         finally:
             self._measured_at = clock.monotonic()
             self._lasted = self._measured_at - begun

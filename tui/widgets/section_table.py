@@ -81,6 +81,8 @@ class SectionTable(SortableRows):
 
     def _row(self, row: TableRow, columns: Sequence[tuple[Column, int]]) -> Iterable[Cell]:
         """The cells of a row. Its name extends over the columns in which the row has nothing."""
+        if not columns:  # a terminal of one or two cells
+            return
         (first, size), *others = columns
         while others and row.cells.get(others[0][0].name) is None and others[0][0].name not in CHARTS:
             size += others.pop(0)[1] + 1
