@@ -122,6 +122,7 @@ class SpansScreen(FedScreen):
     async def _read_spans(self) -> None:
         """Read the spans if they changed, unless the last reading was too long and too short a time ago."""
         statistics, table = self._group.statistics, self._table
+        await statistics.find_task()
         self._stale = statistics.state != self._state
         if self._stale and not self._pace.must_wait():
             with self._pace.reading():

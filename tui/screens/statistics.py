@@ -107,6 +107,7 @@ class StatisticsScreen(FedScreen):
     async def _read_statistics(self) -> None:
         """Read the statistics if they changed, unless the last reading was too long and too short a time ago."""
         statistics = self._statistics
+        await statistics.find_task()
         self._stale = statistics.stale
         if self._stale and not self._pace.must_wait():
             with self._pace.reading():

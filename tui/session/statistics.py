@@ -26,15 +26,30 @@ class SessionStatistics:
         """The statistics that were read last."""
         self._shown_state: object = None
         """`state` at that time; None: nothing was read yet."""
+        self._task_id = ""
+        """Id of the task; empty until it was read."""
+        self._generation = -1
+        """That of the run in which the task has its number."""
 
     def open(self) -> None:
         """Begin with the subtree in view, or with the run."""
-        self.task = self._tree.root
+        self._set_task(self._tree.root)
 
     def change_scope(self) -> None:
         """Switch from the run to a subtree, and back: to the subtree in view, else to that of the selected task."""
         tree = self._tree
-        self.task = None if self.task is not None else tree.selected if tree.root is None else tree.root
+        self._set_task(None if self.task is not None else tree.selected if tree.root is None else tree.root)
+
+    def _set_task(self, task: int | None) -> None:
+        self.task, self._task_id, self._generation = task, "", self._moment.row.generation
+
+    async def find_task(self) -> None:
+        """Find the task again after the run was rebuilt, in which it may have got another number. None: it is gone."""
+        if self._generation != self._moment.row.generation:
+            node_id = self._task_id
+            found = await self._moment.numbers([node_id]) if self.task is not None and node_id else []
+            self._set_task(found[0] if found else None)
+            self._task_id = node_id if found else ""
 
     @property
     def state(self) -> object:
@@ -70,5 +85,5 @@ class SessionStatistics:
             return ""
         outer = self._tree.outline.parents[task]
         nodes = await self._moment.nodes({task, outer} - {TOP})
-        around = nodes.get(outer)
+        self._task_id, around = nodes[task].node_id, nodes.get(outer)
         return clean(task_name(nodes[task].nid, None if around is None else around.nid), 40)
