@@ -87,7 +87,6 @@ def _json(keys: Sequence[int]) -> str:
     return msgspec.json.encode(keys).decode()
 
 
-
 async def with_outer(run: RunQueries, node_ids: Iterable[str]) -> dict[str, Node]:
     """Nodes and all nodes around them, by id."""
     found: dict[str, Node] = {}

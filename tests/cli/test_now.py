@@ -1,7 +1,7 @@
 """`treetop now`: the open calls and steps of all live runs."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from store.database.life_sign import RECENT_EVENTS
-from store.database.open_work import SAMPLE_CALLS_MIN
+from store.database.open_work import SAMPLE_CALLS_MIN, OpenWorkReader
+from store.database.reader import Reader
+from store.database.rows import Row
 from store.model.entry import Entry
 from tests.cli.test_cli import treetop
 from tests.cli.test_show import ago
@@ -228,3 +230,31 @@ def test_ended_and_interrupted_runs_are_left_out(db: Path) -> None:
     store(db, Recorder("interrupted", start=ago(5_000)).root().step_started("root").entries)
     assert works(db) == []
     assert printed(db) == "no live run does anything now\n"
+
+
+async def test_the_number_of_queries_does_not_grow_with_the_open_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[str]()
+    rows = Reader.rows
+
+    async def counted(reader: Reader, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        asked.append(sql)
+        return await rows(reader, sql, parameters)
+
+    monkeypatch.setattr(Reader, "rows", counted)
+    counts = []
+    for number in (RECENT_EVENTS + 5, 2 * RECENT_EVENTS):
+        recorder = Recorder("live").run_started(parallel=True).root()
+        for task in range(number):
+            recorder.node("root", f"outer{task}").node(f"outer{task}", f"inner{task}")
+        for task in range(number):
+            recorder.step_started(f"outer{task}")
+        path = tmp_path / f"{number}.db"
+        store(path, recorder.entries)
+        asked.clear()
+        async with Reader(path) as reader:
+            found = await OpenWorkReader(reader).read(recorder.events[-1].time)
+        assert len(found) == number
+        counts.append(len(asked))
+    assert counts[1] <= counts[0] + 4  # a query takes a limited number of ids

@@ -14,7 +14,6 @@ from store.database.reader import Reader
 from store.database.run_queries import RunQueries
 from store.database.statistics_queries import StatisticsQueries
 from store.model.record import Match
-from store.model.state import Node
 from tests.recorder import Recorder
 from tests.tables import query, store
 

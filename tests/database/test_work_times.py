@@ -110,6 +110,18 @@ class TestTimes:
         store(db, Recorder().run_started().root().llm(None).entries)
         assert len(measured(db).active) == 1
 
+    def test_an_aborted_call_outside_steps_is_not_active_until_now(self, db: Path) -> None:
+        store(db, Recorder().run_started().root().llm_started("root", "1").later(100).run_finished().entries)
+        ((start, aborted),) = query(db, "SELECT started, aborted FROM span")
+        assert aborted is not None
+        assert list(measured(db).active) == [(start, start)]
+
+    def test_a_call_outside_steps_is_activity_of_its_subtree(self, db: Path) -> None:
+        store(db, Recorder().run_started().root().node("root", "a").llm("a").node("root", "b").entries)
+        names = {name: key for key, name in ids(db).items()}
+        assert measured(db, scope=names["a"]).active == measured(db).active != []
+        assert measured(db, scope=names["b"]).active == []
+
     def test_a_task_that_was_moved_counts_where_it_was(self, db: Path) -> None:
         """The parent of a task is published late: before that event, it is a root of its own."""
         made = Recorder().run_started().root()

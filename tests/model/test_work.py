@@ -1,10 +1,11 @@
 """The own work of tasks, from the times of their steps."""
 
+from collections import UserList
 from collections.abc import Sequence
 
 from store.model.number_lists import NumberLists
 from store.model.span import Span
-from store.model.work import Steps, depths, inner_first, interval
+from store.model.work import Interval, Steps, depths, inner_first, interval, without
 
 
 def step(start: float, seconds: float) -> Span:
@@ -56,3 +57,23 @@ def test_a_chain_of_10_000_tasks_needs_no_recursion() -> None:
 def test_lists_keep_the_order_of_their_values() -> None:
     lists = NumberLists(3, [2, 0, -1, 2], [7, 8, 9, 5])
     assert [list(lists[number]) for number in range(3)] == [[8], [], [7, 5]]
+
+
+class Counted(UserList[Interval]):
+    """A list that counts the values that are read."""
+
+    reads = 0
+
+    def __getitem__(self, at):  # type: ignore[no-untyped-def]  # overloaded for slices
+        self.reads += 1
+        return super().__getitem__(at)
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        return (self[at] for at in range(len(self)))
+
+
+def test_the_work_of_a_task_takes_time_in_proportion_to_its_steps() -> None:
+    own = [(4.0 * at, 4.0 * at + 3.0) for at in range(1_000)]
+    others = Counted([(4.0 * at + 1.0, 4.0 * at + 2.0) for at in range(1_000)])
+    assert len(without(own, others)) == 2_000
+    assert others.reads < 8_000

@@ -8,8 +8,11 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
+from store.database.reader import Reader
 from store.database.statistics_queries import StatisticsQueries
 from store.database.writer import Writer
+from store.errors import FileBusy
+from store.model.record import RunRow
 from tests.cli.test_cli import treetop as command
 from tests.recorder import Recorder
 from tests.rest import rest
@@ -32,10 +35,13 @@ from tests.tui.stage import (
 )
 from tests.tui.test_mouse import click
 from tui.app import Treetop
+from tui.screens import all_runs
 from tui.screens.all_runs import AllRunsScreen
 from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
 from tui.screens.statistics import StatisticsScreen
+from tui.session.session import Session
+from tui.session.statistics import SessionStatistics
 from tui.widgets.rows import Rows
 from tui.widgets.section_table import SectionTable
 from tui.widgets.span_table import SpanTable
@@ -440,3 +446,58 @@ class TestAllRuns:
         async with watching(app, 80, 24) as pilot:
             await pilot.press("5")
             await sees(pilot, "no runs yet")
+
+    async def test_a_reading_that_fails_begins_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for run_id in ("one", "two", "three"):
+            store(P, Recorder(run_id).whole().entries)
+        page, failures = Reader.run_page, ["second page"]
+
+        async def busy(reader: Reader, below: int | None, limit: int) -> list[RunRow]:
+            if below is not None and failures:
+                raise FileBusy(failures.pop())
+            return await page(reader, below, limit)
+
+        monkeypatch.setattr(all_runs, "PAGE_RUNS", 1)
+        app = treetop(P, Clock())
+        async with watching(app, 120, 40) as pilot:
+            monkeypatch.setattr(Reader, "run_page", busy)
+            await pilot.press("5")
+            await until(pilot, lambda: not failures)
+            await until(pilot, lambda: table(app).count > 0 and at_cursor(app).split()[1] == "3")
+
+    @pytest.mark.parametrize("size", [(1, 1), (2, 2)], ids=str)
+    async def test_a_terminal_of_a_few_cells_is_no_error(self, path: Path, clock: Clock, size: tuple[int, int]) -> None:
+        app = treetop(path, clock)
+        async with watching(app, *size) as pilot:
+            await pilot.press("5")
+            await rest(pilot)
+            await pilot.press("j", "escape", "enter")
+            await rest(pilot)
+            await pilot.press("5")
+            await rest(pilot)
+            assert isinstance(app.screen, StatisticsScreen)
+
+
+async def test_the_scope_stays_the_same_task_if_other_tasks_leave_the_run() -> None:
+    """The task `a` turns out to be one of another run, so that the tasks after it get other numbers."""
+    made = Recorder("B").run_started().root("b")
+    other = Recorder("A", beside=made).nameless().status("a", "READY")
+    for name in ("b1", "b2", "b3"):
+        made.node("b", name).step(name, "execute", after="FINISH")
+    store(P, made.entries)
+    async with Reader(P) as reader:
+        session = Session(reader, "B", lambda: 2e9)
+        await session.open()
+        session.tree.select(*await session.moment.numbers(["b2"]))
+        statistics = SessionStatistics(session.moment, session.tree, lambda: 2e9)
+        statistics.change_scope()
+        await statistics.read(lambda part: None)
+        before, stored = statistics.task, len(made.entries)
+        other.run_id = "A"
+        other.step_finished("a", "execute", after="FINISH")
+        store(P, made.entries[stored:])
+        await session.refresh()
+        await statistics.find_task()
+        await statistics.read(lambda part: None)
+        assert statistics.task != before
+        assert statistics.shown.scope == "b2"

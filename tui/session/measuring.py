@@ -90,7 +90,7 @@ def main() -> None:
     try:
         times = _work_times(wanted)
     except StoreError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         sys.exit(RUN_CHANGED_CODE if isinstance(error, RunChanged) else 1)
     sys.stdout.buffer.write(msgspec.msgpack.encode(times))
 
