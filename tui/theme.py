@@ -82,7 +82,7 @@ GLYPHS = {
     "pointed": ("│", "^"),
     "pointed-row": ("│", "|"),
     "idle": ("┊", "/"),
-    "critical": ("◆", "!"),
+    "critical": ("◆", "#"),
     "open-end": ("▶", ">"),
 }
 """By meaning: a glyph that common monospaced fonts contain, and its ASCII substitute."""

@@ -273,7 +273,7 @@ class TestCriticalPath:
         app = treetop(plan, clock, ascii_only=ascii_only)
         async with watching(app) as pilot:
             await charted(pilot)
-            marked = [row for row in rows_of(tree(app)) if ("!" if ascii_only else "◆") in row]
+            marked = [row for row in rows_of(tree(app)) if ("#" if ascii_only else "◆") in row]
             assert ["short" in row for row in marked] == [False, False]
             short, long = bars(app)[1:3]
             if ascii_only:

@@ -102,6 +102,8 @@ def _tree(glyphs: Glyphs) -> Iterable[Line]:
         ("+3", "muted", "number of tasks that the row hides"),
         (f"{glyphs('error')}3", "failed", "errors of the task, or of all that it hides"),
         (f"{glyphs('active')}3", "active", "tasks at work that the row hides"),
+        (glyphs("runaway"), "failed", "runs away: failures, goals, depth or fan-out"),
+        (glyphs("critical"), "critical", "on the critical path, beside the waterfall"),
         (glyphs("loop"), "failed", "its parent is inside it"),
         ("≥", "text", "at least: some calls have no known cost"),
         ("n/a", "faint", "not published"),

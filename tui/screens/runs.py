@@ -179,9 +179,9 @@ class RunsScreen(FedScreen):
 
     def without_effect(self) -> Iterable[str]:
         if not self._list.live:
-            yield "app.newest"
+            yield from ("app.newest", "runs.now")
         if not self._list.count:
-            yield from ("row.open", "runs.delete", "runs.mark")
+            yield from ("row.open", "runs.delete", "runs.mark", "runs.statistics")
         if self._list.total < 2:
             yield from ("runs.filter", "runs.sort")
 

@@ -44,7 +44,7 @@ class Measurement(Struct, frozen=True):
 
 
 async def measure(wanted: Measurement, nodes: int) -> "WorkTimes":
-    """Measure a run with this number of nodes. Raises RunChanged and FileError. Cancelling ends the child process, or interrupts the thread."""
+    """Measure a run with this number of nodes. Raises RunChanged and FileError. Cancelling ends a child process."""
     if nodes <= THREAD_MAX_NODES and wanted.position <= THREAD_MAX_EVENTS:
         return await asyncio.to_thread(_work_times, wanted)
     try:
