@@ -39,6 +39,10 @@ class Sign(StrEnum):
     """A task has many tasks directly inside."""
 
 
+GOAL_CHARS_MAX = 4_000
+"""Characters of a goal beyond which only exactly equal goals are the same: splitting it at each level takes long."""
+
+
 def count_call(run: Run, node: Node, call: Span) -> None:
     """Count an ended call of a node: as a failure of its streak, or as the end of it."""
     if call.arguments is None or not (call.failed or node.streaks):
@@ -93,7 +97,9 @@ def _is_same(goal: str, other: str | None) -> bool:
     """Whether two goals have the same words."""
     if other is None or abs(len(goal) - len(other)) > GOAL_SPACES_MAX:
         return False
-    return goal == other or goal.casefold().split() == other.casefold().split()
+    if goal == other or len(goal) > GOAL_CHARS_MAX:
+        return goal == other
+    return goal.casefold().split() == other.casefold().split()
 
 
 def _without(streaks: tuple[Streak, ...], dropped: Streak | None) -> tuple[Streak, ...]:

@@ -1,8 +1,10 @@
 """The own work of tasks: the time of their steps, without the time in which a task inside them has a step. Pure."""
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from math import inf
+from operator import itemgetter
 from typing import NamedTuple
 
 from store.model.number_lists import NumberLists
@@ -10,6 +12,9 @@ from store.model.span import Kind, Span
 
 Interval = tuple[float, float]
 """Beginning and end, in seconds since 1970."""
+
+INSERT_SHARE = 64
+"""Intervals per interval that is added from which on it is inserted. Otherwise all are sorted."""
 
 
 def interval(span: Span, to: float) -> Interval:
@@ -55,16 +60,19 @@ class Steps:
             self._ends.append(times[1])
 
     def times(self, parents: Sequence[int]) -> Iterator[TaskTimes]:
-        """The times of each task, after those of the tasks inside it. `parents`: -1 for none."""
+        """The times of each task, after those of the tasks inside it. `parents`: -1 for none.
+
+        The lists of a task are changed by the next one.
+        """
         steps = NumberLists(len(parents), self._tasks, range(len(self._tasks)))
-        waiting: dict[int, list[Interval]] = {}
-        """By task: the times of the tasks inside it that were looked at."""
+        waiting: dict[int, list[list[Interval]]] = {}
+        """By task: the times of each task inside it that was looked at."""
         for task in inner_first(parents):
             own = merged((self._starts[step], self._ends[step]) for step in steps[task])
-            inside = merged(waiting.pop(task, ()))
+            inside = _united(waiting.pop(task, []))
             yield TaskTimes(task, own, inside)
             if parents[task] >= 0 and (own or inside):
-                waiting.setdefault(parents[task], []).extend(merged([*own, *inside]))
+                waiting.setdefault(parents[task], []).append(_united([own, inside]))
 
     def own_work(self, parents: Sequence[int]) -> tuple[Sequence[float], Sequence[float]]:
         """By task: seconds of work before the first step of a task inside it, and after. `parents`: -1 for none."""
@@ -105,12 +113,40 @@ def merged(intervals: Iterable[Interval]) -> list[Interval]:
     return found
 
 
+def _united(parts: list[list[Interval]]) -> list[Interval]:
+    """The same times as disjoint intervals, ascending, as all parts are. Can change the parts.
+
+    A few intervals are inserted into many, so that a long chain of tasks does not copy the times of all at each level.
+    """
+    most = max(parts, key=len, default=[])
+    if (sum(map(len, parts)) - len(most)) * INSERT_SHARE > len(most):
+        return merged(one for part in parts for one in part)
+    for part in parts:
+        for one in part if part is not most else ():
+            _insert(most, one)
+    return most
+
+
+def _insert(intervals: list[Interval], one: Interval) -> None:
+    """Add an interval to disjoint, ascending ones."""
+    start, end = one
+    first = bisect_left(intervals, (start, start))
+    if first and intervals[first - 1][1] >= start:
+        first -= 1
+    last = first
+    while last < len(intervals) and intervals[last][0] <= end:
+        last += 1
+    if last > first:
+        start, end = min(start, intervals[first][0]), max(end, intervals[last - 1][1])
+    intervals[first:last] = [(start, end)]
+
+
 def without(intervals: Iterable[Interval], others: Sequence[Interval]) -> list[Interval]:
     """The parts of intervals that lie in none of the others. Both are disjoint and ascending."""
     found, at = [], 0
     for start, end in intervals:
-        while at < len(others) and others[at][1] <= start:
-            at += 1
+        at = bisect_left(others, start, at, key=itemgetter(1))
+        at += at < len(others) and others[at][1] == start
         here = at  # the last of the others may reach into the next interval
         while here < len(others) and others[here][0] < end:
             other_start, other_end = others[here]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from store.model.alarm import GOAL_CHARS_MAX
 from store.model.entry import Entry
 from store.model.fold import fold
 from store.model.runaway import Runaway, runaways, task_runaways
@@ -67,6 +68,14 @@ def test_a_goal_that_moves_away_is_not_repeated_any_more() -> None:
     assert recorder.state.run.alarms == {"repeated goal": 1}
     recorder.created("apart", None, "Review", layer=0).created("copy", "apart", "Write a book", layer=1)
     assert recorder.state.run.alarms == {}
+
+
+@pytest.mark.parametrize(("chars", "repeated"), [(GOAL_CHARS_MAX, 2), (GOAL_CHARS_MAX + 1, 1)])
+def test_spaces_and_case_of_very_long_goals_are_not_ignored(chars: int, repeated: int) -> None:
+    """The comparison takes long, and every task is compared with up to twenty around it."""
+    goal = "x" * chars
+    made = Recorder().run_started().root("root", goal).node("root", "a", goal.upper()).node("a", "b", goal)
+    assert made.state.run.alarms == {"repeated goal": repeated}
 
 
 def test_the_longest_of_many_streaks_is_kept() -> None:

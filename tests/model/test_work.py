@@ -1,11 +1,14 @@
 """The own work of tasks, from the times of their steps."""
 
 from collections import UserList
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+import pytest
+
+from store.model import work as work_module
 from store.model.number_lists import NumberLists
 from store.model.span import Span
-from store.model.work import Interval, Steps, depths, inner_first, interval, without
+from store.model.work import INSERT_SHARE, Interval, Steps, depths, inner_first, interval, merged, without
 
 
 def step(start: float, seconds: float) -> Span:
@@ -76,4 +79,33 @@ def test_the_work_of_a_task_takes_time_in_proportion_to_its_steps() -> None:
     own = [(4.0 * at, 4.0 * at + 3.0) for at in range(1_000)]
     others = Counted([(4.0 * at + 1.0, 4.0 * at + 2.0) for at in range(1_000)])
     assert len(without(own, others)) == 2_000
-    assert others.reads < 8_000
+    assert others.reads < 20_000
+
+
+@pytest.mark.parametrize("length", [INSERT_SHARE // 2, 4 * INSERT_SHARE])
+def test_the_time_inside_each_task_of_a_chain_is_that_of_all_steps_beneath_it(length: int) -> None:
+    """The steps of a long chain are inserted into those beneath, in any order of time, also overlapping ones."""
+    times = [(float(at * 37 % 101), at * 37 % 101 + at % 3 * 0.7) for at in range(length)]
+    steps = Steps()
+    for task, one in enumerate(times):
+        steps.add(task, Span(1, "step"), one)
+    for found in steps.times([-1, *range(length - 1)]):
+        assert found.own == [times[found.task]]
+        assert found.inside == merged(times[found.task + 1 :])
+
+
+def test_a_long_chain_sorts_the_times_beneath_only_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    sorted_ones = [0]
+
+    def counted(intervals: Iterable[Interval]) -> list[Interval]:
+        found = list(intervals)
+        sorted_ones[0] += len(found)
+        return merged(found)
+
+    monkeypatch.setattr(work_module, "merged", counted)
+    length = 10 * INSERT_SHARE
+    steps = Steps()
+    for task in range(length):
+        steps.add(task, Span(1, "step"), (2.0 * task, 2.0 * task + 1.0))
+    assert len([*steps.times([-1, *range(length - 1)])]) == length
+    assert sorted_ones[0] < length + 2 * INSERT_SHARE**2
