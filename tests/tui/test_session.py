@@ -62,7 +62,7 @@ async def test_the_first_picture_has_the_end_of_the_run(here: Path) -> None:
         shown = await picture(session)
         assert {node.node_id for node in shown.tree.nodes.values()} == {"book", "one", "two"}
         assert (shown.header.run.events, shown.header.place, shown.playback) == (session.moment.end, "live", None)
-        assert listed(shown) == [1, 2, 3]  # the events that name the root
+        assert listed(shown) == [3, 4, 5, 7, 8]  # the events that name the task at work
 
 
 async def test_all_parts_of_a_picture_are_at_the_position(here: Path) -> None:
@@ -144,6 +144,7 @@ async def test_rows_are_pending_from_a_change_of_scope_until_they_are_read(here:
 async def test_a_search_finds_nodes_in_the_order_of_the_tree(here: Path) -> None:
     async with opened(chapters()) as session:
         await picture(session)
+        session.tree.select(0)
         session.search.text = "write"
         await session.search.refresh()
         assert [session.search.next(step) for step in (1, -1)] == [1, 2]
@@ -153,6 +154,7 @@ async def test_a_search_finds_nodes_in_the_order_of_the_tree(here: Path) -> None
 async def test_an_error_is_found_in_the_tree_and_in_time(here: Path) -> None:
     async with opened(chapters()) as session:
         await picture(session)
+        session.tree.select(0)
         assert await session.finder.with_errors(1) == (2, 1, 1, False)
         session.seek(1)
         await session.next_in_time("failed", 1)

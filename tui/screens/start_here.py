@@ -4,7 +4,7 @@ RUN = (
     ("What is it doing now?", "The tasks marked ▶. {find.active} goes to the next one."),
     ("Where is it stuck?", "Where NOW has the longest time."),
     ("Why did it fail?", "{run.errors} lists all errors, {find.error} goes to the next."),
-    ("What did it cost?", "COST, with all beneath; {tree.own}: the task alone."),
+    ("What did it cost?", "COST includes all beneath; {tree.own}: the task alone."),
     ("How did it get there?", "{run.travel} travels in time, {travel.play} plays the run."),
 )
 """Questions on the screen of a run."""
