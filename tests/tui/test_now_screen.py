@@ -8,6 +8,7 @@ import pytest
 
 from store.database.open_work import SAMPLE_CALLS_MIN, OpenWorkReader
 from store.database.writer import Writer
+from store.model.alarm import DEPTH_MAX
 from tests.cli.test_now import calls
 from tests.recorder import Recorder
 from tests.tables import store
@@ -192,6 +193,18 @@ async def test_r_goes_to_the_next_task_that_runs_away(here: Path, clock: Clock) 
         await pilot.press("P")
         await pilot.click(offset=(header.index("! repeated goal") + 3, 1))
         await sees(pilot, "copy  plan task")
+
+
+async def test_r_goes_to_the_task_that_is_too_deep(here: Path, clock: Clock) -> None:
+    recorder = Recorder(start=at(11)).root(node_id="0", goal="Level 0")
+    for level in range(DEPTH_MAX + 3):
+        recorder.node(f"{level}", f"{level + 1}", f"Level {level + 1}")
+    store(Path("treetop.db"), recorder.run_finished().entries)
+    async with watching(treetop(Path("treetop.db"), clock), 150, 40) as pilot:
+        await pilot.press("enter", "P", "minus", "r")
+        await sees(pilot, "it has 21 tasks around it")
+        await pilot.press("P", "r")
+        await sees(pilot, "it has 21 tasks around it")
 
 
 async def test_budgets_are_marked(stuck: Path, clock: Clock) -> None:

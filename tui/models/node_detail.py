@@ -54,8 +54,13 @@ class NodeFacts:
         self.failures = failures
 
 
-def node_lines(node: Node, run: Run, facts: NodeFacts | None, now: float, glyphs: Glyphs, name: str = "") -> list[Line]:
-    """One node, with its name, at the time `now`. `facts` is None while it is read."""
+def node_lines(
+    node: Node, run: Run, facts: NodeFacts | None, now: float, glyphs: Glyphs, name: str = "", depth: int = 0
+) -> list[Line]:
+    """One node, with its name, at the time `now`. `facts` is None while it is read.
+
+    `depth`: number of tasks around it.
+    """
     mark, role = node_mark(node)
     type_name, task_role = task_name(node.task_type)
     kind = {"PLAN_NODE": "plan task", "EXECUTE_NODE": "execute task", None: "unknown kind"}.get(node.node_type)
@@ -70,7 +75,7 @@ def node_lines(node: Node, run: Run, facts: NodeFacts | None, now: float, glyphs
         ),
         fact("status", "unknown: not announced yet" if node.status is None else clean(status, 60), role),
         *([] if node.status in (None, status) else [fact("reported", clean(node.status or "", 60), "muted")]),
-        *[fact("runaway", found.reason, "failed") for found in task_runaways(node)],
+        *[fact("runaway", found.reason, "failed") for found in task_runaways(node, depth)],
         *_now(node, now),
     ]
     if facts is not None:

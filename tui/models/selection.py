@@ -115,6 +115,14 @@ class Selection:
         """The execution that the row of the selected node stands for too."""
         return None if self.selected is None else self.outline.execution(self.selected)
 
+    def at_depth(self, depth: int) -> list[int]:
+        """Nodes in view with exactly this number of nodes above them."""
+        depths, parents = {TOP: -1}, self.outline.parents
+        for node in self.in_order():
+            parent = parents[node]
+            depths[node] = depths[parent] + 1 if parent in depths else sum(1 for _ in self.ancestors(node))
+        return [node for node, found in depths.items() if found == depth]
+
     def beneath(self, node: int) -> list[int]:
         """A node and everything beneath it, nodes beyond the horizon included."""
         found, inside = [node], self.outline.all_children

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 from store.database.moment import Moment
 from store.database.runaway_queries import suspects
+from store.model.alarm import DEPTH_MAX
 from store.model.runaway import task_runaways
+from store.model.state import Sign
 from tui.models.selection import Selection
 
 BATCH_NODES = 400
@@ -60,7 +62,10 @@ class Finder:
         moment = self._moment
         numbers = moment.shape.numbers(await suspects(moment.reader, moment.row))
         nodes = await moment.nodes(number for number in numbers if number < moment.horizon)
-        found = self._following([number for number, node in nodes.items() if task_runaways(node)], 1)
+        wanted = [number for number, node in nodes.items() if task_runaways(node)]
+        if Sign.DEPTH in moment.run.alarms:  # of the tasks that are too deep, the first of each branch, as in the tree
+            wanted += self._tree.at_depth(DEPTH_MAX + 1)
+        found = self._following(wanted, 1)
         return found[0] if found else None
 
     async def alike(self, step: int) -> int | None:

@@ -10,7 +10,7 @@ from store.database.failure_queries import FailureQueries
 from store.database.moment import Moment
 from store.model.record import Failure, Stored
 from store.model.span import Kind
-from store.model.state import EdgeKey, Node
+from store.model.state import EdgeKey, Node, Sign
 from tui.models.event_detail import event_lines, raw_lines
 from tui.models.failure_detail import FailureDetail
 from tui.models.lines import Line
@@ -125,7 +125,8 @@ class Inspection:
     def _known(self, number: int, node: Node, now: float) -> list[Line]:
         """A node as far as nothing has to be read for it."""
         facts = self._facts[1] if self._facts is not None and self._facts[0][0] == number else None
-        return node_lines(node, self._moment.run, facts, now, self._glyphs, self._name)
+        depth = sum(1 for _ in self._tree.ancestors(number)) if Sign.DEPTH in self._moment.run.alarms else 0
+        return node_lines(node, self._moment.run, facts, now, self._glyphs, self._name, depth)
 
     async def _node(self, number: int, node: Node, now: float) -> list[Line]:
         moment = self._moment
