@@ -1,5 +1,6 @@
 """Empty screens say why they are empty, and what to do."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.tui.run_stage import opened
 from tests.tui.stage import STREAM, URL, Clock, lines, sees, shown, treetop, until, watching
 from tests.tui.test_filter import filtered
 from treetop.address import location, stream_at
+from tui.session.session import Session
 
 P = Path("treetop.db")
 
@@ -56,6 +58,26 @@ class TestList:
 @pytest.mark.usefixtures("here")
 class TestRun:
     """The screen of a run."""
+
+    async def test_while_it_is_read_it_does_not_seem_empty(self, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+        store(P, Recorder().whole().entries)
+        opening, open_session = asyncio.Event(), Session.open
+
+        async def slowly(session: Session) -> None:
+            await opening.wait()
+            await open_session(session)
+
+        monkeypatch.setattr(Session, "open", slowly)
+        app = treetop(P, clock)
+        async with watching(app, 120, 36) as pilot:
+            await sees(pilot, "1 run")
+            await pilot.press("enter")
+            await until(pilot, lambda: "2 Tree" in shown(app))
+            assert shown(app).count("reading…") == 3
+            assert "no task" not in shown(app)
+            assert "No event" not in shown(app)
+            opening.set()
+            await sees(pilot, "created   root")
 
     @SIZES
     async def test_a_run_without_tasks(self, clock: Clock, size: tuple[int, int]) -> None:

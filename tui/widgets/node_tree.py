@@ -34,6 +34,9 @@ CRUMB_CHARACTERS = 20
 SIDEWAYS_CELLS = 16
 """Cells by which a key scrolls goals sideways."""
 
+NOT_READ = TreeNodes()
+"""What a tree shows before the first reading."""
+
 
 class NodeTree(Rows):
     """Draws the outline of a `Selection` and moves the selected node.
@@ -71,7 +74,7 @@ class NodeTree(Rows):
     class Needed(Message):
         """A node on the screen is missing in `shown`."""
 
-    shown: reactive[TreeNodes] = reactive(TreeNodes(), init=False, repaint=False)
+    shown: reactive[TreeNodes] = reactive(NOT_READ, init=False, repaint=False)
     """The nodes on the screen."""
     heads: reactive[tuple[tuple[Column, int], ...]] = reactive((), repaint=False)
     """The columns on the screen, with their widths."""
@@ -310,6 +313,8 @@ class NodeTree(Rows):
     # Drawing
 
     def empty(self) -> str:
+        if self.shown is NOT_READ:
+            return f"reading{self.glyphs('more')}"
         if self.shown.active:
             return "No task yet.\n\nTasks appear here as soon as the agent creates them."
         return "This run has no task.\n\nThe timeline has its events."

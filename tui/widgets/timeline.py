@@ -60,7 +60,7 @@ class Timeline(Rows):
         """Pages with events of nodes without a name."""
         self._following = True
         """Whether the cursor stays on the newest event."""
-        self._hint = ""
+        self._hint = f"reading{glyphs('more')}"
         self._waiting: list[tuple[object, Callable[[], None]]] = []
         """Moves of the cursor, each with the identity of the rows that it is meant for."""
 
