@@ -87,6 +87,27 @@ class TestEffect:
             await sees(pilot, "1 run")
             await until(pilot, lambda: pairs(app)[:3] == ["Enter Open", "d Delete", "m Keep"])
 
+    @pytest.mark.parametrize("key", ["n", "5", "!"])
+    async def test_a_screen_without_rows_opens_and_sorts_nothing(self, here: Path, clock: Clock, key: str) -> None:
+        store(P, [])
+        app = treetop(P, clock)
+        async with watching(app, 120, 24) as pilot:
+            await sees(pilot, "No run yet")
+            await pilot.press(key)
+            await until(pilot, lambda: not isinstance(app.screen, RunsScreen))
+            await rest(pilot)
+            assert not {"Enter Open", "F Newest live", "S Sort"} & {*pairs(app)}
+
+    async def test_statistics_have_the_key_of_the_newest_live_run_only_if_there_is_one(
+        self, path: Path, clock: Clock
+    ) -> None:
+        app = treetop(path, clock)
+        async with watching(app, 120, 24) as pilot:
+            await pilot.press("5")
+            await sees(pilot, "SLOWEST", "Enter Open", "S Sort")
+            await rest(pilot)
+            assert "F Newest live" not in pairs(app)
+
     async def test_the_newest_live_run_can_be_opened_while_there_is_one(self, path: Path, clock: Clock) -> None:
         app = treetop(path, clock)
         async with watching(app, 120, 24) as pilot:

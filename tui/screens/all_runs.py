@@ -53,12 +53,13 @@ class AllRunsScreen(FedScreen):
         yield SortTitles(table, self.glyphs)
         yield table
         yield StatusBar(self.glyphs)
-        yield KeyLine()
+        yield KeyLine().data_bind(idle=FedScreen.idle_keys)
 
     def on_mount(self) -> None:
         self._table, self._lead = self.query_one(SectionTable), self.query_one(LeadLine)
         self._table.caption = "Statistics of all runs"
         self._table.sort = SORTS[0]
+        self.rows = self._table
         self._table.focus()
 
     async def until_ready(self) -> None:

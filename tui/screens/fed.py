@@ -18,7 +18,11 @@ from store.errors import FileBusy, RunChanged, StoreError
 from tui.text import clean
 from tui.theme import Glyphs
 from tui.widgets.prompt import Prompt
+from tui.widgets.rows import Rows
 from tui.widgets.status_bar import StatusBar
+
+LIST_KEYS = ("row.open", "statistics.sort", "spans.sort", "all-runs.sort")
+"""Ids of the bindings that have no effect on a list without rows."""
 
 FRAME_S = 1 / 50
 """Minimum time between two readings, in seconds."""
@@ -57,6 +61,8 @@ class FedScreen(Screen[None]):
         self.clock = clock
         self.reader: Reader | None = None
         """None until the file is open."""
+        self.rows: Rows | None = None
+        """The list that fills the screen, if there is one."""
         self._news = asyncio.Event()
         self._urgent = asyncio.Event()
         self._reading = False
@@ -75,7 +81,10 @@ class FedScreen(Screen[None]):
 
     def without_effect(self) -> Iterable[str]:
         """Ids of the bindings that have no effect at present. Call `keys_changed` when they change."""
-        return () if self.newest_live else ("app.newest",)
+        if not self.newest_live:
+            yield "app.newest"
+        if self.rows is not None and not self.rows.count:
+            yield from LIST_KEYS
 
     def keys_changed(self) -> None:
         """Let the line of keys show the keys that have an effect now."""
@@ -96,6 +105,7 @@ class FedScreen(Screen[None]):
         async with reader.snapshot():
             streams = await reader.streams()
             await self.read(reader)
+            self.keys_changed()
             for bar in self.query(StatusBar):  # before any other await, so that both are drawn in one frame
                 bar.keep_up(streams)
 

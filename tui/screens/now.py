@@ -107,12 +107,13 @@ class NowScreen(FedScreen):
         yield works
         yield TextPane(id="work")
         yield StatusBar(self.glyphs)
-        yield KeyLine()
+        yield KeyLine().data_bind(idle=FedScreen.idle_keys)
 
     def on_mount(self) -> None:
         self._title, self._list = self.query_one(NowTitle), self.query_one(WorkList)
         self._pane = self.query_one(TextPane)
         self._pane.caption = "Details"
+        self.rows = self._list
         self._list.focus()
 
     async def until_ready(self) -> None:

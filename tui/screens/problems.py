@@ -45,6 +45,7 @@ class ProblemsScreen(FedScreen):
     def on_mount(self) -> None:
         self._problems, self._pane = self.query_one(ProblemList), self.query_one(TextPane)
         self._problems.caption, self._pane.caption = "Rejected and lost", "Details"
+        self.rows = self._problems
         self._problems.focus()
 
     async def read(self, reader: Reader) -> None:

@@ -89,12 +89,13 @@ class SpansScreen(FedScreen):
         yield SortTitles(table, self.glyphs)
         yield table
         yield StatusBar(self.glyphs)
-        yield KeyLine()
+        yield KeyLine().data_bind(idle=FedScreen.idle_keys)
 
     def on_mount(self) -> None:
         self._table, self._lead = self.query_one(SpanTable), self.query_one(LeadLine)
         self._table.caption = "Steps and calls"
         self._table.sort = next(iter(SORTS))
+        self.rows = self._table
         self._table.focus()
 
     async def until_ready(self) -> None:

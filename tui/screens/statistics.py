@@ -73,13 +73,14 @@ class StatisticsScreen(FedScreen):
         yield SortTitles(table, self.glyphs)
         yield table
         yield StatusBar(self.glyphs)
-        yield KeyLine()
+        yield KeyLine().data_bind(idle=FedScreen.idle_keys)
 
     def on_mount(self) -> None:
         self._table, self._lead = self.query_one(SectionTable), self.query_one(LeadLine)
         self._lead.text = f"reading{self.glyphs('more')}"
         self._table.caption = "Statistics"
         self._table.sort = SORTS[0]
+        self.rows = self._table
         self._table.focus()
 
     async def until_ready(self) -> None:
