@@ -148,6 +148,33 @@ class TestOpen:
             assert focused(app) == pane
             assert not waterfall(app).region.area
 
+    async def test_the_keys_of_the_waterfall_come_first(self, run: Path, clock: Clock) -> None:
+        app = treetop(run, clock)
+        async with watching(app, 80, 24) as pilot:
+            await charted(pilot)
+            await rest(pilot)
+            assert lines(app)[-1].strip().startswith("Enter Open  + - Zoom  0 Whole  i Idle  ")
+
+    async def test_keys_of_hidden_panes_have_no_effect(self, run: Path, clock: Clock) -> None:
+        app = treetop(run, clock)
+        async with watching(app, 200, 50) as pilot:
+            await charted(pilot)
+            await rest(pilot)
+            assert not {"b Scope", "v Raw"} & {*lines(app)[-1].strip().split("  ")}
+            await pilot.press("z", "b", "v", "B")
+            await rest(pilot)
+            assert focused(app) == "waterfall"
+            await pilot.press("3")
+            await sees(pilot, "3 Timeline of this task", "2 Tree")
+
+    async def test_the_help_has_its_name(self, run: Path, clock: Clock) -> None:
+        app = treetop(run, clock)
+        async with watching(app, 80, 24) as pilot:
+            await charted(pilot)
+            await sees(pilot, "w Critical path")
+            await pilot.press("question_mark")
+            await until(pilot, lambda: "In this pane: w Waterfall  " in shown(app))
+
     async def test_tab_goes_between_tree_and_waterfall(self, run: Path, clock: Clock) -> None:
         app = treetop(run, clock)
         async with watching(app) as pilot:

@@ -59,7 +59,7 @@ def help_sections(screen: Screen[object], glyphs: Glyphs) -> list[list[Line]]:
         parts.append(("Everywhere", bindings_of(screen.app, active)))
         return _sections(parts, glyphs.ascii_only)
     if focused is not None:
-        title = focused.caption.partition(":")[0] if isinstance(focused, Inked) else focused.id or ""
+        title = focused.title if isinstance(focused, Inked) else focused.id or ""
         parts.append((f"In this pane: {title}".strip(": "), bindings_of(focused, active)))
     parts.append(("On this screen", [binding for binding in bindings_of(screen, active) if not _travels(binding)]))
     travel = [binding for binding in bindings_of(screen) if _travels(binding)]

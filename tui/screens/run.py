@@ -23,7 +23,7 @@ from tui.screens.inspector import Inspector
 from tui.screens.key_effect import without_effect
 from tui.screens.pane_captions import PaneCaptions
 from tui.screens.run_errors import RunErrors
-from tui.screens.run_keys import PANE_KEYS, SEARCH_KEYS, TRAVEL_ACTIONS, TRAVEL_KEYS, in_key_line
+from tui.screens.run_keys import PANE_KEYS, SEARCH_KEYS, TIMELINE_ACTIONS, TRAVEL_ACTIONS, TRAVEL_KEYS, in_key_line
 from tui.screens.run_prompts import RunPrompts
 from tui.screens.run_statistics import RunStatistics
 from tui.screens.time_travel import TimeTravel
@@ -305,6 +305,10 @@ class RunScreen(FedScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in TRAVEL_ACTIONS:
             return self._session.travel.active and not isinstance(self.focused, Input)
+        if self._panes.charted and (
+            action in TIMELINE_ACTIONS or (action == "zoom" and self._panes.focused == "waterfall")
+        ):
+            return False
         return super().check_action(action, parameters)
 
     @property

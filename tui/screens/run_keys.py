@@ -126,6 +126,9 @@ PANE_KEYS: list[BindingType] = [
 TRAVEL_ACTIONS = ("step", "edge", "play", "speed", "first", "last", "live")
 """Actions that exist in time travel only. Their keys have other meanings outside it."""
 
+TIMELINE_ACTIONS = ("scope", "bookkeeping", "raw")
+"""Actions that change the timeline or the event only, which the waterfall hides."""
+
 
 def in_key_line(active: Mapping[str, ActiveBinding], travelling: bool) -> dict[str, ActiveBinding]:
     """The bindings with `show` set as the line of keys needs it: in time travel only its own keys, which fill the line."""

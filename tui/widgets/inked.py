@@ -38,6 +38,11 @@ class Inked(ScrollView):
         if caption:
             draw_title(self, caption)
 
+    @property
+    def title(self) -> str:
+        """The caption without what follows its colon."""
+        return self.caption.partition(":")[0]
+
     def cell_under(self, event: MouseEvent) -> Offset | None:
         """Column and line of the content under the mouse, scrolled lines included; None on borders and scrollbars.
 

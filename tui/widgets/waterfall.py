@@ -108,6 +108,10 @@ class Waterfall(Inked, can_focus=True):
         self.watch(self._tree, "cursor", self._cursor_moved, init=False)
         self.watch(self._tree, "scroll_y", self._scrolled, init=False)
 
+    @property
+    def title(self) -> str:
+        return "w Waterfall"
+
     def supply(self, rows: WaterfallRows) -> None:
         """Set what to draw. It is drawn when the tree is."""
         self.rows = rows
