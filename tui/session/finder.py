@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 from store.database.moment import Moment
 from store.database.runaway_queries import suspects
-from store.model.alarm import DEPTH_MAX
+from store.model.alarm import DEPTH_MAX, Sign
 from store.model.runaway import task_runaways
-from store.model.state import Sign
 from tui.models.selection import Selection
 
 BATCH_NODES = 400

@@ -8,9 +8,10 @@ from typing import Literal
 
 from store.database.failure_queries import FailureQueries
 from store.database.moment import Moment
+from store.model.alarm import Sign
 from store.model.record import Failure, Stored
 from store.model.span import Kind
-from store.model.state import EdgeKey, Node, Sign
+from store.model.state import EdgeKey, Node
 from tui.models.event_detail import event_lines, raw_lines
 from tui.models.failure_detail import FailureDetail
 from tui.models.lines import Line
