@@ -24,7 +24,7 @@ from tui.ending import Ending
 from tui.file_feed import FileFeed
 from tui.key_name import key_names
 from tui.key_queue import NAVIGATION, KeyQueue
-from tui.live_watch import LiveWatch, newest_live
+from tui.live_watch import LiveWatch
 from tui.mouse_switch import MouseSwitch
 from tui.palette import DARK, DEFAULT_VARIABLES, LIGHT
 from tui.preload import preload
@@ -180,7 +180,7 @@ class Treetop(App[None]):
         if reader is None:
             return
         try:
-            newest = await newest_live(reader, self.clock())
+            newest = await self._live.newest_live(reader, self.clock())
         except StoreError:
             return  # the status bar shows it
         for screen in self.screen_stack:
@@ -269,7 +269,7 @@ class Treetop(App[None]):
         if self._feed.reader is None:
             return
         try:
-            newest = await newest_live(self._feed.reader, self.clock())
+            newest = await self._live.newest_live(self._feed.reader, self.clock())
         except StoreError as error:
             self._show_error(error)
             return

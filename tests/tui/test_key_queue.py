@@ -134,7 +134,7 @@ class TestALongReading:
         app = treetop(path, clock)
         async with watching(app) as pilot:
             await sees(pilot, "1 live")
-            free = delay(monkeypatch, Reader, "open_runs")
+            free = delay(monkeypatch, Reader, "last_change")
             type_ahead(pilot, "g", "F", "j", "j")
             await until(pilot, lambda: app.screen.query_one(RunList).cursor == 2)
             free.set()
@@ -147,7 +147,7 @@ class TestALongReading:
         app = treetop(path, clock)
         async with watching(app) as pilot:
             await until(pilot, lambda: app.screen.query_one(RunList).count)
-            free = delay(monkeypatch, Reader, "open_runs", FileError("the disk is gone"))
+            free = delay(monkeypatch, Reader, "last_change", FileError("the disk is gone"))
             type_ahead(pilot, "g", "F", "j")
             await until(pilot, lambda: app.screen.query_one(RunList).cursor == 1)
             free.set()

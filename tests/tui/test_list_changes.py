@@ -75,16 +75,19 @@ async def test_a_refresh_reads_only_changed_runs(here: Path, clock: Clock, monke
         stream = writer.stream("agent_events")
     read: list[int] = []
     looks: list[int] = []
+    looking: list[asyncio.Task[Any] | None] = []
     rows, look = Reader.rows, RunsScreen.refresh_from
 
     async def counted(self: Reader, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         found = await rows(self, sql, parameters)
-        if " run" in sql:
+        if " run" in sql and asyncio.current_task() in looking:
             read.append(len(found))
         return found
 
     async def looked(self: RunsScreen, reader: Reader) -> None:
+        looking.append(asyncio.current_task())
         await look(self, reader)
+        looking.clear()
         looks.append(sum(read))
         read.clear()
 

@@ -73,9 +73,11 @@ def app_on(path: Path, clock: Clock) -> Painted:
 
 
 async def opened(pilot: Hands) -> None:
+    """Open the run, and select its root."""
     await rest(pilot)
     await pilot.press("enter")
     await sees(pilot, "2 Tree", "3 Timeline of this task")
+    await pilot.press("g")
     await rest(pilot)
 
 

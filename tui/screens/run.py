@@ -52,10 +52,7 @@ class RunScreen(FedScreen):
 
     VERTICAL_BREAKPOINTS = [(0, "-short"), (40, "-tall")]  # noqa: RUF012 - as Textual declares it
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as Textual declares it
-    CSS = """
-    RunScreen Playbar { display: none; }
-    RunScreen.-travelling Playbar { display: block; }
-    """
+    CSS = "RunScreen Playbar { display: none; } RunScreen.-travelling Playbar { display: block; }"
     START = start_here.RUN
     BINDINGS: ClassVar[list[BindingType]] = [*TRAVEL_KEYS, *SEARCH_KEYS, *PANE_KEYS]
 
