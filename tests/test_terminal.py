@@ -167,7 +167,7 @@ def browser(tmp_path: Path) -> Iterator[Terminal]:
         terminal = Terminal(Path(folder), "--db", str(tmp_path / "events.db"), "--no-ingest")
         try:
             terminal.sees("2 runs")
-            terminal.sees("Newest live")  # in the last line
+            terminal.sees("Help")  # in the last line
             yield terminal
         finally:
             terminal.close()

@@ -137,7 +137,7 @@ class TestOpening:
             await until(pilot, lambda: selected(app) == "book")
             await pilot.click(RunHeader, offset=(10, 2))
             await until(pilot, lambda: selected(app) == "part" and position(app) == len(made.entries) - 1)
-            assert timeline(app).has_focus
+            await until(pilot, lambda: timeline(app).has_focus)
 
     async def test_a_long_error_is_wrapped_and_then_cut(self) -> None:
         app = stored(book().run_error(message="word " * 100))

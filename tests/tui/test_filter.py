@@ -13,7 +13,7 @@ from tests.database.test_listing import matches
 from tests.recorder import Recorder
 from tests.tables import events_of
 from tests.tui.run_stage import focused, inspector, opened, position, selected, timeline
-from tests.tui.stage import LIVE, Clock, Feed, line_with, lines, rows_of, sees, shown, treetop, until, watching
+from tests.tui.stage import LIVE, Clock, Feed, lines, rows_of, sees, shown, treetop, until, watching
 from tui import format as fmt
 from tui.app import Treetop
 from tui.screens.run import RunScreen
@@ -234,13 +234,11 @@ class TestScopes:
         with Writer(Path("treetop.db")) as writer:
             writer.append(made.entries)
         app = treetop(Path("treetop.db"), clock)
-        titles = set()
+        titles = set[str]()
         async with watching(app, 140, 40) as pilot:
-            await opened(pilot, "b", "b", "backslash", *"DOIN")
-            await pilot.press("G")
-            for _ in range(5):
-                titles.add(line_with(app, "3 Timeline"))
-                await pilot.pause()
+            await opened(pilot, "b", "b", "backslash")
+            app.screen.watch(timeline(app), "caption", lambda title: titles.add(title))
+            await pilot.press(*"DOIN", "G")
             await sees(pilot, "Timeline of the run: 200 events that match─")
             await until(pilot, lambda: "looked through" not in lines(app)[2])
             await until(pilot, lambda: timeline(app).cursor == 199)

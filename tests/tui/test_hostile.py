@@ -178,6 +178,7 @@ async def test_the_inspector_shows_every_task_as_text(file: Path) -> None:
         await until(pilot, lambda: app.screen.query_one(RunList).count)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.query_one(NodeTree).count)
+        await app.screen.until_ready()  # type: ignore[attr-defined]  # of RunScreen
         await pilot.press("O", "g")
         tree = app.screen.query_one(NodeTree)
         for _ in range(tree.count):

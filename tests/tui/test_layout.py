@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from textual.geometry import Offset
+from textual.notifications import Notification
 from textual.widget import Widget
 
 from tests.recorder import START, Recorder
@@ -120,7 +121,15 @@ async def test_no_pane_disappears(run: Path, clock: Clock) -> None:
         assert pane(pilot).region.width == 96
 
 
+@pytest.fixture
+def lasting_notices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Notices stay on the screen, however slow the machine is."""
+    monkeypatch.setattr(Notification, "time_left", 1_000.0)
+    monkeypatch.setattr(Notification, "has_expired", False)
+
+
 @pytest.mark.parametrize("damage", [b"{", b'{"split": {"beside": "wide"}}', b"\xff\xfe", b'{"split": {"beside": 1e999}}'])
+@pytest.mark.usefixtures("lasting_notices")
 async def test_a_damaged_state_file_is_reported_once(run: Path, clock: Clock, tmp_path: Path, damage: bytes) -> None:
     state(tmp_path).parent.mkdir(parents=True)
     state(tmp_path).write_bytes(damage)
@@ -135,6 +144,7 @@ async def test_a_damaged_state_file_is_reported_once(run: Path, clock: Clock, tm
         assert len(app._notifications) <= 1
 
 
+@pytest.mark.usefixtures("lasting_notices")
 async def test_an_unwritable_state_folder_is_reported_once(run: Path, clock: Clock, tmp_path: Path) -> None:
     (tmp_path / "state").write_bytes(b"not a folder")
     app = treetop(run, clock)
