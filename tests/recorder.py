@@ -167,7 +167,7 @@ class Recorder:
         return self.emit("inner_graph_built", payload)
 
     def plan(self, outer: str, *node_ids: str) -> Self:
-        """The events of a plan with two children, of which the second waits for the first."""
+        """The events of a plan with two children. The second waits for the first."""
         self.emit("plan_received", {"node_id": outer, "raw_plan": [{"id": 1, "goal": "x"}] * len(node_ids)})
         for node_id in node_ids:
             self.node(outer, node_id)

@@ -11,7 +11,7 @@ from tui.demo import Published, Scenario, deep_chain, wide_fan
 
 
 class Planted(NamedTuple):
-    """A run of which `reason` is expected; None: no reason."""
+    """A run, and the reason that is expected for it; None: no reason."""
 
     kind: str
     make: Callable[[], list[Entry]]

@@ -23,7 +23,7 @@ STEPPED_MIN_S = 1e-6
 """Seconds in all ended steps below which shares are 0. Bounded so that they are finite."""
 
 ACTIVITY_PARTS = 48
-"""Number of equal parts of the time of a run, in each of which the activity of a group is counted."""
+"""Number of equal parts into which the time of a run is divided. The activity of a group is counted in each part."""
 
 
 class Period(Struct, frozen=True):

@@ -32,7 +32,7 @@ def median(values: Sequence[float]) -> float:
 
 
 class Figures:
-    """The measured figures. `heard` is called with each new one."""
+    """The measured figures."""
 
     def __init__(self) -> None:
         self.all: list[Figure] = []

@@ -2,7 +2,7 @@
 
     python -m tests.bench.statistics [--json] [--quick] [--folder F] [--nodes 300 30000] [--only GROUP ...]
 
-A run of N nodes has about 3.4 N spans: the sizes are those of 1k and 100k spans. Groups, each of which can be selected:
+A run of N nodes has about 3.4 N spans: the sizes are those of 1k and 100k spans. Each of these groups can be selected:
 
 - screen: `5` to the figures, keys in the table, Enter on its first group to the list of spans, keys in that list
 - seek: milliseconds of processor time of all threads to read the statistics at a random position

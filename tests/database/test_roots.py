@@ -34,7 +34,7 @@ def test_checkpoints_grow_linearly_with_the_roots(redis_server: RedisServer, db:
 
 
 def test_views_list_the_roots_of_a_run(redis_server: RedisServer, db: Path) -> None:
-    drain(redis_server, db, many(3).node("3-000000", "part").status("heard of", "READY"))
+    drain(redis_server, db, many(3).node("3-000000", "part").status("unseen", "READY"))
     ((first, roots),) = query(db, "SELECT root_node_id, roots FROM runs")
     assert (first, json.loads(roots)) == ("3-000000", ["3-000000", "3-000001", "3-000002"])
     (run,) = json.loads(treetop("runs", "--json", "--db", str(db)).stdout)

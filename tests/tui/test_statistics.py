@@ -122,7 +122,7 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> list[StatisticsQueries]:
 
 
 def book() -> Recorder:
-    """Two chapters, of which the second has a part. Their calls take 1, 2, 3 and 4 seconds; one fails."""
+    """Two chapters. The second has a part. Their calls take 1, 2, 3 and 4 seconds; one fails."""
     made = Recorder().run_started().root("book").node("book", "one").node("book", "two").node("two", "part")
     made.step_started("one").llm("one", duration_seconds=1.0, tokens=(10, 5))
     made.llm("one", duration_seconds=2.0, error="timeout").step_finished("one", "execute", "FINISH")

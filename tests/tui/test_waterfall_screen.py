@@ -282,7 +282,7 @@ class TestCriticalPath:
 
     @pytest.fixture
     def plan(self, here: Path) -> Path:
-        """Two chapters at the same time, of which only the longer one is on the critical path."""
+        """Two chapters at the same time. Only the longer one is on the critical path."""
         made = Timed().run_started(parallel=True).root("book")
         made.work("book", 10, "plan", "PLAN_DONE").node("book", "short", "Short chapter").node(
             "book", "long", "Long chapter"

@@ -1,6 +1,5 @@
 """The screen of the errors of a run: every event that reports one, and every aborted step, up to the position."""
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
@@ -9,17 +8,15 @@ from msgspec.structs import replace
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.reactive import reactive
 
-from store.database.reader import Reader
-from store.errors import RunChanged, RunUnknown
 from store.model.record import Failure
 from tui import format as fmt
 from tui.models import failure_text
 from tui.models.failure_detail import failure_lines
 from tui.models.lines import fact
-from tui.models.snapshot import PAGE, Header, Text
+from tui.models.snapshot import PAGE, Text
 from tui.screens.fed import FedScreen
+from tui.screens.session_screen import SessionScreen
 from tui.session.failure_list import FailureList
 from tui.session.inspection import read_failure
 from tui.session.session import Session
@@ -33,7 +30,7 @@ from tui.widgets.status_bar import StatusBar
 from tui.widgets.text_pane import TextPane
 
 
-class ErrorsScreen(FedScreen):
+class ErrorsScreen(SessionScreen):
     """Lists the errors of the run of a session, and shows the one under the cursor.
 
     `near`: position of the error on which the cursor begins; None: the newest. `on_open` is called with the error that the
@@ -55,8 +52,6 @@ class ErrorsScreen(FedScreen):
         Binding("x", "app.leave", "Run", id="errors.close", show=False, tooltip="Back to the run"),
     ]
 
-    header: reactive[Header | None] = reactive(None, repaint=False)
-
     def __init__(
         self,
         glyphs: Glyphs,
@@ -65,13 +60,10 @@ class ErrorsScreen(FedScreen):
         near: int | None,
         on_open: Callable[[Failure], None],
     ) -> None:
-        super().__init__(glyphs, clock)
-        self._session = session
+        super().__init__(glyphs, clock, session)
         self._near = near
         self._on_open = on_open
         self._failures = FailureList(session.moment)
-        self._ready = asyncio.Event()
-        """Set after the first reading."""
 
     def compose(self) -> ComposeResult:
         yield RunHeader(self.glyphs).data_bind(shown=ErrorsScreen.header)
@@ -85,29 +77,17 @@ class ErrorsScreen(FedScreen):
         self._table.caption, self._pane.caption = "Errors", "Error"
         self._table.focus()
 
-    async def until_ready(self) -> None:
-        await self._ready.wait()
-
-    async def read(self, reader: Reader) -> None:
-        session = self._session
-        try:
-            await session.refresh()
-            near, self._near = self._near, None
-            rows = await self._failures.read(near)
-            first = self._table.place_in(rows) // PAGE * PAGE
-            page = await self._failures.page(first, first + PAGE) or ()
-            self.header = session.header()
-            self._table.listed = replace(rows, first=first, failures=page)
-            self._table.caption = self._title(rows.count, rows.total)
-            self._detail()
-            if not self._failures.complete:
-                self.soon()
-        except RunChanged:
+    async def read_run(self) -> None:
+        near, self._near = self._near, None
+        rows = await self._failures.read(near)
+        first = self._table.place_in(rows) // PAGE * PAGE
+        page = await self._failures.page(first, first + PAGE) or ()
+        self.header = self._session.header()
+        self._table.listed = replace(rows, first=first, failures=page)
+        self._table.caption = self._title(rows.count, rows.total)
+        self._detail()
+        if not self._failures.complete:
             self.soon()
-        except RunUnknown:
-            self.header = session.header()
-        finally:
-            self._ready.set()
 
     def _title(self, count: int, total: int) -> str:
         travel = self._session.travel

@@ -1,6 +1,5 @@
 """The screen of the steps and calls behind a row of the statistics."""
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
@@ -9,19 +8,16 @@ from msgspec import Struct
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.reactive import reactive
 
-from store.database.reader import Reader
-from store.errors import RunChanged, RunUnknown
 from store.model.record import SpanRow
 from store.model.span import Kind
 from store.model.statistics import OTHERS, dimension_kind
 from tui import format as fmt
-from tui.models.snapshot import Header
 from tui.models.span_rows import REVERSED, SORTS
 from tui.models.statistics_text import DIMENSION_TITLES
 from tui.screens.fed import FedScreen
 from tui.screens.pace import Pace
+from tui.screens.session_screen import SessionScreen
 from tui.session.session import Session
 from tui.session.span_list import SpanList
 from tui.session.statistics import SessionStatistics
@@ -50,14 +46,12 @@ class Group(Struct, frozen=True):
         return name not in self.names or name == OTHERS if self.name == OTHERS else name == self.name
 
 
-class SpansScreen(FedScreen):
+class SpansScreen(SessionScreen):
     """Lists the spans of a group, the slowest first. `on_span` is called with the one that the user opens."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("S", "sort", "Sort", id="spans.sort", tooltip="Sort by the next column"),
     ]
-
-    header: reactive[Header | None] = reactive(None, repaint=False)
 
     def __init__(
         self,
@@ -67,8 +61,7 @@ class SpansScreen(FedScreen):
         group: Group,
         on_span: Callable[[SpanRow], None],
     ) -> None:
-        super().__init__(glyphs, clock)
-        self._session = session
+        super().__init__(glyphs, clock, session)
         self._group = group
         self._on_span = on_span
         self._spans = SpanList(session.moment, group.dimension, group.holds, lambda: session.now)
@@ -79,8 +72,6 @@ class SpansScreen(FedScreen):
         self._pace = Pace(self)
         self._stale = False
         """Whether another reading must follow."""
-        self._ready = asyncio.Event()
-        """Set after the first reading."""
 
     def compose(self) -> ComposeResult:
         table = SpanTable(self.glyphs, id="spans")
@@ -98,31 +89,16 @@ class SpansScreen(FedScreen):
         self.rows = self._table
         self._table.focus()
 
-    async def until_ready(self) -> None:
-        await self._ready.wait()
-
     @property
     def at_rest(self) -> bool:
         return super().at_rest and not self._stale
 
     # Reading
 
-    async def read(self, reader: Reader) -> None:
-        session = self._session
-        try:
-            await session.refresh()
-            self.header = session.header()
-            await self._read_spans()
-        except RunChanged:
-            self.soon()
-        except RunUnknown:
-            self.header = session.header()
-        finally:
-            self._ready.set()
-
-    async def _read_spans(self) -> None:
+    async def read_run(self) -> None:
         """Read the spans if they changed, unless the last reading was too long and too short a time ago."""
         statistics, table = self._group.statistics, self._table
+        self.header = self._session.header()
         await statistics.find_task()
         self._stale = statistics.state != self._state
         if self._stale and not self._pace.must_wait():

@@ -1,22 +1,18 @@
 """The screen of the statistics of a run: what took the time and the money, at the position of the session."""
 
-import asyncio
 from collections.abc import Callable
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.reactive import reactive
 
-from store.database.reader import Reader
-from store.errors import RunChanged, RunUnknown
 from store.model.record import SpanRow
-from tui.models.snapshot import Header
 from tui.models.statistics_rows import LAYOUTS, SORTED_BY, SORTS, StatisticsShown, sections
 from tui.models.statistics_text import path_line, share
 from tui.screens.fed import FedScreen
 from tui.screens.pace import Pace
+from tui.screens.session_screen import SessionScreen
 from tui.screens.spans import Group, SpansScreen
 from tui.session.session import Session
 from tui.session.statistics import SessionStatistics
@@ -30,7 +26,7 @@ from tui.widgets.sortable_rows import SortableRows, SortTitles
 from tui.widgets.status_bar import StatusBar
 
 
-class StatisticsScreen(FedScreen):
+class StatisticsScreen(SessionScreen):
     """Shows the statistics of the run of a session, or of one of its tasks and everything beneath it.
 
     `on_task` is called with the number of a task that the user opens, `on_span` with a step or call.
@@ -42,8 +38,6 @@ class StatisticsScreen(FedScreen):
         Binding("5", "app.leave", "Run", id="statistics.close", show=False, tooltip="Back to the run"),
     ]
 
-    header: reactive[Header | None] = reactive(None, repaint=False)
-
     def __init__(
         self,
         glyphs: Glyphs,
@@ -53,8 +47,7 @@ class StatisticsScreen(FedScreen):
         on_task: Callable[[int], None],
         on_span: Callable[[SpanRow], None],
     ) -> None:
-        super().__init__(glyphs, clock)
-        self._session = session
+        super().__init__(glyphs, clock, session)
         self._on_task = on_task
         self._on_span = on_span
         self._statistics = statistics
@@ -63,8 +56,6 @@ class StatisticsScreen(FedScreen):
         self._pace = Pace(self)
         self._stale = False
         """Whether another reading must follow."""
-        self._ready = asyncio.Event()
-        """Set after the first reading."""
 
     def compose(self) -> ComposeResult:
         table = SectionTable(LAYOUTS, SORTED_BY, self.glyphs, id="statistics")
@@ -83,31 +74,16 @@ class StatisticsScreen(FedScreen):
         self.rows = self._table
         self._table.focus()
 
-    async def until_ready(self) -> None:
-        await self._ready.wait()
-
     @property
     def at_rest(self) -> bool:
         return super().at_rest and not self._stale
 
     # Reading
 
-    async def read(self, reader: Reader) -> None:
-        session = self._session
-        try:
-            await session.refresh()
-            self.header = session.header()
-            await self._read_statistics()
-        except RunChanged:
-            self.soon()
-        except RunUnknown:
-            self.header = session.header()
-        finally:
-            self._ready.set()
-
-    async def _read_statistics(self) -> None:
+    async def read_run(self) -> None:
         """Read the statistics if they changed, unless the last reading was too long and too short a time ago."""
         statistics = self._statistics
+        self.header = self._session.header()
         await statistics.find_task()
         self._stale = statistics.stale
         if self._stale and not self._pace.must_wait():

@@ -1,0 +1,43 @@
+"""The base of the screens that show a part of the run of a session, on top of the screen of that run."""
+
+import asyncio
+from collections.abc import Callable
+
+from textual.reactive import reactive
+
+from store.database.reader import Reader
+from store.errors import RunChanged, RunUnknown
+from tui.models.snapshot import Header
+from tui.screens.fed import FedScreen
+from tui.session.session import Session
+from tui.theme import Glyphs
+
+
+class SessionScreen(FedScreen):
+    """Shows the run of a session, at its position. Subclasses define `read_run` and show `header`."""
+
+    header: reactive[Header | None] = reactive(None, repaint=False)
+
+    def __init__(self, glyphs: Glyphs, clock: Callable[[], float], session: Session) -> None:
+        super().__init__(glyphs, clock)
+        self._session = session
+        self._ready = asyncio.Event()
+        """Set after the first reading."""
+
+    async def read_run(self) -> None:
+        """Show what the refreshed session has, the header included. Raises RunChanged, RunUnknown and FileError."""
+        raise NotImplementedError
+
+    async def read(self, reader: Reader) -> None:
+        try:
+            await self._session.refresh()
+            await self.read_run()
+        except RunChanged:
+            self.soon()
+        except RunUnknown:
+            self.header = self._session.header()
+        finally:
+            self._ready.set()
+
+    async def until_ready(self) -> None:
+        await self._ready.wait()
