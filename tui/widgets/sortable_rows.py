@@ -66,7 +66,7 @@ class SortTitles(LinkedLine):
         for column, size in table.fitting((table.scrollable_content_region.width or self.size.width) - 1):
             title, style = pad(column.title, size, column.right), ""
             if column.name == table.sort:
-                title, style = pad(f"{column.title[: size - 1]}{mark}", size, column.right), "bold $accent"
+                title, style = pad(f"{column.title[: size - 1]}{mark}", size, column.right), "bold $foreground"
             parts += [linked(title, column.name, style) if column.name in table.sorts else title, " "]
         return Content.assemble(*parts)
 
