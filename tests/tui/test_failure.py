@@ -134,7 +134,8 @@ class TestOpening:
         app = stored(made)
         async with watching(app, 80, 24) as pilot:
             await pilot.press("enter", "g", "b")
-            await until(pilot, lambda: selected(app) == "book")
+            await rest(pilot)
+            assert selected(app) == "book"
             await pilot.click(RunHeader, offset=(10, 2))
             await until(pilot, lambda: selected(app) == "part" and position(app) == len(made.entries) - 1)
             await until(pilot, lambda: timeline(app).has_focus)

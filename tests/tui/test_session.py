@@ -1,5 +1,6 @@
 """What is looked at in one run, without a terminal: position, selection, scope, filter, search and follow."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -139,6 +140,30 @@ async def test_rows_are_pending_from_a_change_of_scope_until_they_are_read(here:
         shown = await picture(session)
         assert shown.events is not None
         assert (shown.events.identity, session.pending_events) == (pending, None)
+
+
+async def test_an_event_is_gone_to_whatever_is_being_read(here: Path) -> None:
+    """As when a click selects a task, and the next one goes to an event of it while the task's events are read."""
+    async with opened(chapters()) as session:
+        two = 2
+        target = listed(await picture(session))[-1]
+        turns, met = 0, 0
+        while not met:
+            session.tree.select(0)
+            await picture(session)
+            session.tree.select(two)
+            reading = asyncio.ensure_future(picture(session))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            met = reading.done()
+            session.events.go_to(target, "node")
+            drawn = [(await reading).events, (await picture(session)).events]
+            assert session.events.settled
+            last = [rows for rows in drawn if rows is not None and rows.fresh][-1]
+            assert last.row is not None, turns
+            assert last.events[last.row].position == target
+            turns += 1
+        assert turns > 5
 
 
 async def test_a_search_finds_nodes_in_the_order_of_the_tree(here: Path) -> None:

@@ -1,5 +1,6 @@
 """Failures of the ingester, the file and the package are shown, and the program goes on."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+import tui
 from store.database.lease import Lease
 from store.database.writer import Writer
 from tests.recorder import Recorder
@@ -153,3 +155,46 @@ def test_no_module_is_imported_after_the_start(path: Path) -> None:
     """A later import could load another version of the package."""
     done = subprocess.run([sys.executable, "-c", TOUR, str(path)], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+IDLE = """
+import asyncio, gc, sys
+from pathlib import Path
+from tui.app import Treetop
+
+async def main():
+    gc.disable()
+    app = Treetop(Path(sys.argv[1]), "redis://localhost:1/0", ["events"], ingest=False, clock=lambda: 1.0)
+    async with app.run_test(size=(120, 40)) as pilot:
+        while not gc.isenabled():
+            await pilot.pause(0.01)
+    print(*sys.modules)
+
+asyncio.run(main())
+"""
+
+ROOMS = ("screens", "widgets", "session", "models")
+"""Parts of the program that run in the process with the screens."""
+
+
+def imported_late(source: str) -> set[str]:
+    """Modules that functions import, by the text of a module."""
+    found: set[str] = set()
+    functions = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    for node in (node for function in functions for node in ast.walk(function)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            from_room = node.module == "tui.screens"
+            found |= {f"{node.module}.{alias.name}" if from_room else f"{node.module}" for alias in node.names}
+    return found
+
+
+def test_what_the_screens_import_late_is_imported_once_idle(path: Path) -> None:
+    """So that it does not depend on the keys that are pressed."""
+    folder = Path(tui.__file__).parent
+    files = [folder / "app.py", *(file for room in ROOMS for file in (folder / room).glob("*.py"))]
+    late = {module for file in files for module in imported_late(file.read_text())}
+    assert {"tui.screens.now", "tui.screens.run_deletion"} <= late
+    done = subprocess.run([sys.executable, "-c", IDLE, str(path)], capture_output=True, text=True, check=True)
+    assert late - set(done.stdout.split()) == set()

@@ -130,8 +130,9 @@ class EventList:
         position = moment.end if moment.position is None else moment.position
         fresh = wanted != self._listed
         at = cursor()
+        target = self._target
         kept = fresh and wanted[:3] == self._listed[:3] and not (at.following and at_end)
-        here = at.event.position if kept and at.event is not None else self._target if fresh else None
+        here = at.event.position if kept and at.event is not None else target if fresh else None
         if fresh:
             self._listed = ()
             self._unknown_type = await self._no_such_type(match)
@@ -160,7 +161,8 @@ class EventList:
         first, last = _first_page(count, at_end, at.pages, row)
         rows = await listing.rows(first, last) if first < last else []
         self._renumberings += 1
-        self._listed, self._target = wanted, None
+        if self._target == target:  # otherwise `aim` was called meanwhile: the next reading goes there
+            self._listed, self._target = wanted, None
         self._listed_scope, self._count = scope, count
         return EventRows(
             wanted,
