@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from rich.segment import Segment
 from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -19,14 +20,18 @@ FRAMES = 12
 """Number of consecutive equal pictures after which a screen is at rest."""
 
 
+Picture = tuple[tuple[Segment, ...], ...]
+"""The lines of a screen, with their styles; empty while it is not known."""
+
+
 async def rest(pilot: Pilot[Any]) -> None:
     """Wait until FRAMES pictures in a row are equal, no reading is in progress, and the status bar is filled."""
     for field in pilot.app.screen.query(Input):
         field.cursor_blink = False  # on a busy machine it blinks more often than FRAMES can be compared
-    same, before = 0, ""
+    same, before = 0, Picture()
     for _ in range(4_000):
-        after = "" if is_busy(pilot.app) else picture(pilot.app)
-        same, before = (same + 1 if after and after == before and "reading…" not in after else 0), after
+        after = Picture() if is_busy(pilot.app) else picture(pilot.app)
+        same, before = (same + 1 if after and after == before and not is_reading(after) else 0), after
         if same == FRAMES:
             return
         await pilot.pause(0.01)
@@ -49,6 +54,11 @@ def is_busy(app: App[Any]) -> bool:
     return reading or (started and any(not bar.file for bar in app.screen.query(StatusBar)))
 
 
-def picture(app: App[Any]) -> str:
-    """The screen as text, with its styles."""
-    return "\n".join(str(list(strip)) for strip in app.screen._compositor.render_strips())
+def picture(app: App[Any]) -> Picture:
+    """The lines of the screen, with their styles."""
+    return Picture(tuple(strip) for strip in app.screen._compositor.render_strips())
+
+
+def is_reading(shown: Picture) -> bool:
+    """Whether a part of the screen says that it is still to be filled."""
+    return any("reading…" in segment.text for line in shown for segment in line)

@@ -262,7 +262,12 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
 
 async def sees(pilot: Pilot[Any], *texts: str) -> None:
     """Wait until these texts are on the screen."""
-    await until(pilot, lambda: all(text in shown(pilot.app) for text in texts))
+
+    def seen() -> bool:
+        screen = shown(pilot.app)
+        return all(text in screen for text in texts)
+
+    await until(pilot, seen)
 
 
 # The screen
