@@ -27,7 +27,7 @@ focus, which takes another message."""
 MOTIONS = frozenset(("up", "down", "j", "k", "pageup", "pagedown"))
 """Keys that move a cursor or are text, and never change the focus. Repetitions of a held key are sent together."""
 
-SETTLE_TIMEOUT_S = 1.0
+SETTLE_TIMEOUT_S = 3.0
 """Seconds after which the next key is sent even if the one before is still being handled."""
 
 

@@ -32,6 +32,12 @@ def _no_idle_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("textual.pilot.wait_for_idle", skip_idle_wait)
 
 
+@pytest.fixture(autouse=True)
+def _patient_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys wait for the screen that the key before opens, however busy the machine is."""
+    monkeypatch.setattr("tui.key_queue.SETTLE_TIMEOUT_S", 30.0)
+
+
 @pytest.fixture(scope="session")
 def _three_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("runs") / "treetop.db"
