@@ -11,17 +11,19 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from store.database import listing
 from store.database.listing import Listing, Matches, NodeEvents, NodeMatches, RunEvents, SubtreeMatches
 from store.database.reader import Reader
 from store.database.run_queries import RunQueries
+from store.model.accumulator import Accumulator
 from store.model.entry import Entry
 from store.model.event import Event
+from store.model.fold import advance
 from store.model.record import Match
-from store.model.state import RunState
+from store.model.state import RunState, empty
 from tests.recorder import Recorder, entry_of, events_of, state_of
 from tests.strategies import streams
 from tests.tables import query, store
@@ -65,6 +67,20 @@ def matches(event: Event, match: Match) -> bool:
 def positions_of(events: Sequence[Event], match: Match, about: Callable[[Event], bool] = lambda _: True) -> list[int]:
     """Positions of the matching events."""
     return [at for at, event in enumerate(events, 1) if matches(event, match) and about(event)]
+
+
+def subjects_of(events: Sequence[Event]) -> list[str | None]:
+    """The node of each event: the one that it names, or the one that its call belongs to."""
+    inferred = advance(Accumulator.of(empty("run")), events).inferred
+    return [inferred[at][0] if at in inferred else event.facts.subject for at, event in enumerate(events, 1)]
+
+
+def concerned_by(events: Sequence[Event]) -> list[set[str]]:
+    """All nodes of each event."""
+    return [
+        {*event.facts.concerns, *filter(None, [subject])}
+        for event, subject in zip(events, subjects_of(events), strict=True)
+    ]
 
 
 def beneath(state: RunState, root: str) -> list[str]:
@@ -406,12 +422,16 @@ async def test_an_empty_listing_is_complete(db: Path, backwards: bool) -> None:
 # Property
 
 
+NAMELESS_END = Recorder().emit("llm_call_started", {"node_id": "a"}).emit("llm_call_completed", {}).entries
+"""The second event belongs to the node of its call."""
+
 types = st.frozensets(st.sampled_from(("step_started", "node_created", "edge_added", "llm_call_completed")), max_size=2)
 asked = st.builds(Match, types, st.sampled_from(("", "fin", "EDGE", "ready", "goal")), st.booleans())
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
 @given(streams("run", max_size=60), asked, st.booleans(), st.integers(0, 60), st.randoms(use_true_random=False))
+@example(NAMELESS_END, Match(), False, 2, Random(0))
 def test_all_matching_events_are_found_for_any_run_and_filter(
     entries: list[Entry], match: Match, backwards: bool, cut: int, random: Random
 ) -> None:
@@ -420,6 +440,7 @@ def test_all_matching_events_are_found_for_any_run_and_filter(
     async def look(path: Path) -> None:
         async with reading(path) as run:
             events, state = events_of(entries), state_of(entries)
+            subjects, concerned = subjects_of(events), concerned_by(events)
             keys = await run.keys(state.nodes)
             there = min(cut, len(entries))
             root = random.choice(sorted(keys)) if keys else None
@@ -428,15 +449,15 @@ def test_all_matching_events_are_found_for_any_run_and_filter(
             if root is not None:
                 inside = set(beneath(state, root))
                 some = [keys[node_id] for node_id in beneath(state, root)]
-                born, named = state.nodes[root].born, [root in event.facts.concerns for event in events]
+                born, named = state.nodes[root].born, [root in nodes for nodes in concerned]
                 found["node"] = NodeMatches(run, match, keys[root], sum(named[:there]), backwards)
                 wanted["node"] = [at for at in wanted["run"] if named[at - 1]]
                 small = SubtreeMatches(run, match, some, born, max(there, born), backwards)
                 found["subtree"] = small
                 if small.small:
-                    close = [not inside.isdisjoint(event.facts.concerns) for event in events]
+                    close = [not inside.isdisjoint(nodes) for nodes in concerned]
                 else:
-                    close = [event.facts.subject in inside or root in event.facts.concerns for event in events]
+                    close = [subject in inside or root in nodes for subject, nodes in zip(subjects, concerned, strict=True)]
                 wanted["subtree"] = [at for at in wanted["run"] if close[at - 1] and at >= born]
             for one in found.values():
                 for _ in range(random.randint(0, 3)):
