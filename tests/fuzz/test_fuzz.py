@@ -17,6 +17,7 @@ from store.database.whole_run import whole_run
 from store.model.document import encode, row_document
 from store.model.entry import Entry, StreamId
 from store.model.fold import fold
+from store.model.runaway import runaways
 from store.model.state import empty
 from store.stream.server import RedisServer
 from tests.fuzz.conftest import Stored, store
@@ -125,7 +126,8 @@ def test_every_run_opens(fuzzed: Stored) -> None:
                     shown = json.loads(b"".join([piece async for piece in whole.document(0.0)]))
                     assert len(shown["nodes"]) == len({node["id"] for node in shown["nodes"]}) == row.run.nodes
                     text = "\n".join([line async for line in report.run_text(whole, False, 0.0)])
-                header = 2 + (row.run.skew is not None) + 2 * (row.run.error is not None)
+                signs = len(runaways(row.run))
+                header = 2 + (row.run.skew is not None) + signs + 2 * (row.run.error is not None)
                 tree, _, _ = text.partition("\n\nlast error of ")
                 assert tree.count("\n") == row.run.nodes + header
                 assert not [character for character in text if is_control(character) and character != "\n"]

@@ -252,12 +252,15 @@ async def watching(app: App[Any], width: int = 120, height: int = 36) -> "AsyncI
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + CONDITION_TIMEOUT_S
+    """Wait for a condition. At most half of the time is spent on looking."""
+    began = time.monotonic()
+    deadline = began + CONDITION_TIMEOUT_S
     while not condition():
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > deadline:
             raise AssertionError("the condition was not met; the screen was\n" + "\n".join(lines(pilot.app)))
-        await pilot.pause(0.005)
+        await pilot.pause(max(0.005, now - began))
+        began = time.monotonic()
 
 
 async def sees(pilot: Pilot[Any], *texts: str) -> None:

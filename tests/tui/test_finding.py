@@ -59,36 +59,33 @@ async def test_e_without_a_failed_node_reports_why_the_run_ended(here: Path, clo
 class TestInTheTree:
     """Keys select the next target in the order of the tree, wrapping around."""
 
-    @pytest.mark.parametrize(
-        ("keys", "node_id"),
-        [
-            ("e", "deep"),
-            ("ee", "two"),
-            ("eee", "deep"),
-            ("E", "two"),
-            ("EE", "deep"),
-            ("eE", "two"),
-            ("a", "b"),
-            ("aa", "three"),
-            ("aaa", "b"),
-            ("}", "one"),
-            ("}}", "a"),
-            ("}}}", "deep"),
-            ("{", "three"),
-            ("lll}", "b"),
-            ("lllll}", "x0"),
-            ("lllll}}", "x2"),
-            ("lllll{", "x0"),
-        ],
-    )
-    async def test_keys_select_a_node(self, work: Path, clock: Clock, keys: str, node_id: str) -> None:
+    async def test_keys_select_a_node(self, work: Path, clock: Clock) -> None:
         app = treetop(work, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot)
-            for key in keys:
-                await pilot.press(key)
-                await search_finished(app)
-            await until(pilot, lambda: selected(app) == node_id)
+            for keys, node_id in [
+                ("e", "deep"),
+                ("ee", "two"),
+                ("eee", "deep"),
+                ("E", "two"),
+                ("EE", "deep"),
+                ("eE", "two"),
+                ("a", "b"),
+                ("aa", "three"),
+                ("aaa", "b"),
+                ("}", "one"),
+                ("}}", "a"),
+                ("}}}", "deep"),
+                ("{", "three"),
+                ("lll}", "b"),
+                ("lllll}", "x0"),
+                ("lllll}}", "x2"),
+                ("lllll{", "x0"),
+            ]:
+                for key in f"g{keys}":
+                    await pilot.press(key)
+                    await search_finished(app)
+                await until(pilot, lambda: selected(app) == node_id)  # noqa: B023
 
     async def test_a_hidden_target_is_expanded(self, work: Path, clock: Clock) -> None:
         app = treetop(work, clock)
@@ -171,32 +168,29 @@ class TestInTheTree:
 class TestInTheTimeline:
     """In the timeline, keys go through the listed events."""
 
-    @pytest.mark.parametrize(
-        ("keys", "at"),
-        [
-            ("ge", FAILED[0]),
-            ("gee", FAILED[1]),
-            ("geee", FAILED[2]),
-            ("geeee", FAILED[2]),
-            ("GE", FAILED[2]),
-            ("GEEE", FAILED[0]),
-            ("GEEEE", FAILED[0]),
-            ("g}", 2),
-            ("g}}", 3),
-            ("gj}", 3),
-            ("G{", 21),
-        ],
-    )
-    async def test_keys_go_through_the_events_of_the_run(self, work: Path, clock: Clock, keys: str, at: int) -> None:
+    async def test_keys_go_through_the_events_of_the_run(self, work: Path, clock: Clock) -> None:
         app = treetop(work, clock)
         async with watching(app, 140, 40) as pilot:
             await opened(pilot, "b", "b", "3")
             await sees(pilot, "Timeline of the run: 21 events")
-            for key in keys:
-                await until(pilot, lambda: timeline(app).selected is not None)
-                await pilot.press(key)
-                await search_finished(app)
-            await until(pilot, lambda: timeline(app).cursor == at - 1)
+            for keys, at in [
+                ("ge", FAILED[0]),
+                ("gee", FAILED[1]),
+                ("geee", FAILED[2]),
+                ("geeee", FAILED[2]),
+                ("GE", FAILED[2]),
+                ("GEEE", FAILED[0]),
+                ("GEEEE", FAILED[0]),
+                ("g}", 2),
+                ("g}}", 3),
+                ("gj}", 3),
+                ("G{", 21),
+            ]:
+                for key in keys:
+                    await until(pilot, lambda: timeline(app).selected is not None)
+                    await pilot.press(key)
+                    await search_finished(app)
+                await until(pilot, lambda: timeline(app).cursor == at - 1)  # noqa: B023
 
     @pytest.mark.parametrize(
         ("scope", "keys", "positions"),

@@ -33,8 +33,7 @@ EVIL = {
     + "🚀👩\u200d👧" * 5
     + "e\u0301" * 20
     + "❤\ufe0f👍🏽1\ufe0f\u20e3\u200b\ufeff\xad\u3164\U000e0041",
-    "long": "x" * 100_000,
-    "long words": "東" * 30_000 + "\x1b[2J" * 1_000,
+    "long": "x" * 100_000 + " " + "東" * 30_000 + "\x1b[2J" * 1_000,
 }
 
 KEPT = ("timestamp", "event_type", "timestamp_utc")

@@ -130,30 +130,29 @@ class TestPanes:
 class TestFocus:
     """Keys move the focus between panes."""
 
-    @pytest.mark.parametrize(
-        ("width", "keys", "pane"),
-        [
-            (140, [], "tree"),
-            (140, ["3"], "timeline"),
-            (140, ["tab"], "timeline"),
-            (140, ["tab", "tab"], "inspector"),
-            (140, ["tab", "tab", "tab"], "tree"),
-            (140, ["shift+tab"], "inspector"),
-            (140, ["enter", "enter"], "inspector"),
-            (140, ["3", "4", "q"], "timeline"),
-            (140, ["3", "4", "escape", "escape"], "tree"),
-            (80, ["tab", "tab"], "inspector"),
-            (80, ["shift+tab"], "inspector"),
-            (80, ["enter", "enter"], "inspector"),
-            (80, ["4", "2"], "tree"),
-            (80, ["4", "q"], "tree"),
-        ],
-    )
-    async def test_keys_move_the_focus(self, book: Path, clock: Clock, width: int, keys: list[str], pane: str) -> None:
+    async def test_keys_move_the_focus(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)
-        async with watching(app, width, 24) as pilot:
-            await opened(pilot, *keys)
-            await until(pilot, lambda: focused(app) == pane)
+        async with watching(app, 140, 24) as pilot:
+            await opened(pilot)
+            for width, keys, pane in [
+                (140, [], "tree"),
+                (140, ["3"], "timeline"),
+                (140, ["tab"], "timeline"),
+                (140, ["tab", "tab"], "inspector"),
+                (140, ["tab", "tab", "tab"], "tree"),
+                (140, ["shift+tab"], "inspector"),
+                (140, ["enter", "enter"], "inspector"),
+                (140, ["3", "4", "q"], "timeline"),
+                (140, ["3", "4", "escape", "escape"], "tree"),
+                (80, ["tab", "tab"], "inspector"),
+                (80, ["shift+tab"], "inspector"),
+                (80, ["enter", "enter"], "inspector"),
+                (80, ["4", "2"], "tree"),
+                (80, ["4", "q"], "tree"),
+            ]:
+                await pilot.resize_terminal(width, 24)
+                await pilot.press("2", *keys)
+                await until(pilot, lambda: focused(app) == pane)  # noqa: B023
 
     async def test_q_goes_back_pane_by_pane_to_the_list_of_runs(self, book: Path, clock: Clock) -> None:
         app = treetop(book, clock)

@@ -346,6 +346,7 @@ async def test_a_row_found_in_one_list_is_not_applied_to_another(
             return await real(self, *args)
 
         monkeypatch.setattr(RunQueries, "node_events", slow)
+        monkeypatch.setattr("tui.key_queue.SETTLE_TIMEOUT_S", 0.2)
         await pilot.press("e")
         await pilot.press("2", "j")
         await until(pilot, lambda: selected(app) == "b")
@@ -524,7 +525,7 @@ async def test_visits_to_the_past_leave_no_file_open(here: Path, clock: Clock) -
     async with watching(app, 170, 40) as pilot:
         await sees(pilot, "1 run")
         before = open_files()
-        for _ in range(20):
+        for _ in range(8):
             await opened(pilot, "t", "[")
             for key in ("left_square_bracket", "left_square_bracket", "j", "left_square_bracket", "1"):
                 app.simulate_key(key)
