@@ -14,20 +14,20 @@ from tui.widgets.playbar import Playbar
 from tui.widgets.status_bar import StatusBar
 
 READING = ("page", "timeline", "inspect", "delete", "mark", "measure")
-"""Groups of workers that read what is on the screen."""
+"""Groups of workers that can still change what is on the screen."""
 
-FRAMES = 12
+FRAMES = 6
 """Number of consecutive equal pictures after which a screen is at rest."""
 
 
 Picture = tuple[tuple[Segment, ...], ...]
-"""The lines of a screen, with their styles; empty while it is not known."""
+"""The lines of a screen, with their styles; empty while the screen is busy."""
 
 
 async def rest(pilot: Pilot[Any]) -> None:
     """Wait until FRAMES pictures in a row are equal, no reading is in progress, and the status bar is filled."""
     for field in pilot.app.screen.query(Input):
-        field.cursor_blink = False  # on a busy machine it blinks more often than FRAMES can be compared
+        field.cursor_blink = False  # on a busy machine it blinks before FRAMES pictures are compared
     same, before = 0, Picture()
     for _ in range(4_000):
         after = Picture() if is_busy(pilot.app) else picture(pilot.app)
@@ -60,5 +60,5 @@ def picture(app: App[Any]) -> Picture:
 
 
 def is_reading(shown: Picture) -> bool:
-    """Whether a part of the screen says that it is still to be filled."""
+    """Whether the screen has the placeholder of a part that is still being read."""
     return any("reading…" in segment.text for line in shown for segment in line)

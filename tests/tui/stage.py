@@ -205,6 +205,10 @@ def treetop(path: Path, clock: Callable[[], float], run: str | None = None, **op
 MAX_MESSAGE_HOPS = 8
 """Maximum number of widgets that a key passes, and that the messages it causes pass after it."""
 
+IDLE_ROUNDS = 2
+"""Number of consecutive rounds through all widgets that leave no message behind. A handler that is at work in the first
+one ends in the second."""
+
 
 class Hands(Pilot[Any]):
     """Presses keys, each after the messages that the previous key caused were processed.
@@ -217,10 +221,21 @@ class Hands(Pilot[Any]):
             await super().press(key)
             await self.settle()
 
+    def _is_at_work(self) -> bool:
+        """Whether a message waits in a queue, or a key is being handled."""
+        app, screens = self.app, self.app.screen_stack if self.app.is_running else []
+        nodes = [app, *(screens[-1].walk_children(with_self=True) if screens else ())]
+        keys = any(worker.group == "keys" and not worker.is_finished for worker in app.workers)
+        return keys or any(node.message_queue_size or node._next_callbacks for node in nodes)
+
     async def settle(self) -> None:
         """Wait until every widget has processed its messages, and the screen is drawn."""
+        rounds = 0
         for _ in range(MAX_MESSAGE_HOPS):
             await self._wait_for_screen()
+            rounds = 0 if self._is_at_work() else rounds + 1
+            if rounds == IDLE_ROUNDS:
+                break
         drawn, screen = asyncio.Event(), self.app.screen if self.app.is_running else None
         if screen is not None and screen.call_after_refresh(drawn.set):
             deadline = time.monotonic() + CONDITION_TIMEOUT_S

@@ -162,7 +162,7 @@ class TestRun:
             here = int(re.search(r"up to event ([\d,]+)", shown(parallel)).group(1).replace(",", ""))  # type: ignore[union-attr]
             expected = printed("latest", "--at", str(here))
             assert " ".join(expected[3]) in shown(parallel)
-            rows = [line for line in expected if line and line[0] == "gpt-4o-mini"]
+            rows = [line for line in expected if line and line[0].rstrip(",") == "gpt-4o-mini"]
             assert rows
             assert any(line.split()[: len(rows[0])] == rows[0] for line in lines(parallel))
             await pilot.press("5")
@@ -174,14 +174,25 @@ class TestRun:
         app = treetop(P, clock)
         async with watching(app, 120, 40) as pilot:
             await opened(pilot)
-            before = line_with(app, "gpt-4o-mini").split()[1]
+            before = line_with(app, "gpt-4o-mini").split()
             feed.more(200)
-            await until(pilot, lambda: line_with(app, "gpt-4o-mini").split()[1] != before)
+            await until(pilot, lambda: line_with(app, "gpt-4o-mini").split() != before)
             await rest(pilot)
-            assert line_with(app, "gpt-4o-mini").split()[1] == next(
-                line[1] for line in printed("latest") if line[:1] == ["gpt-4o-mini"]
-            )
+            row = next(line for line in printed("latest") if line and line[0].rstrip(",") == "gpt-4o-mini")
+            assert line_with(app, "gpt-4o-mini").split()[: len(row)] == row
         feed.close()
+
+    async def test_an_open_call_is_named_and_has_no_time(self) -> None:
+        """It is not as if it had taken no time."""
+        made = Recorder().run_started().root("book").step_started("book")
+        app = stored(made.emit("tool_invoked", {"node_id": "book", "tool_name": "search", "api_name": "web"}))
+        async with watching(app, 120, 40) as pilot:
+            await opened(pilot)
+            printed_row = next(line for line in printed("latest") if line and line[0].startswith("search"))
+            for row in (line_with(app, "search.web").split(), printed_row):
+                assert row[:5] == ["search.web,", "1", "open", "1", "-"]
+                assert "n/a" in row
+                assert "0.00s" not in row
 
     async def test_statistics_that_are_not_on_the_screen_are_not_read(self, readings: list[StatisticsQueries]) -> None:
         clock = Clock()

@@ -18,6 +18,7 @@ from tui.models.statistics_text import (
     GROUP_FIGURES,
     PATH_TITLE,
     group_texts,
+    group_title,
     path_line,
     share,
 )
@@ -73,7 +74,7 @@ def _group_table(dimension: str, groups: Sequence[Group]) -> list[str]:
     texts = [group_texts(dimension, group) for group in groups]
     shown = [name for name in GROUP_FIGURES if any(text[name] for text in texts)]
     titles = (DIMENSION_TITLES[dimension], *(GROUP_FIGURES[name].title for name in shown))
-    rows = [(clean(group.name, 40), *map(text.__getitem__, shown)) for group, text in zip(groups, texts, strict=True)]
+    rows = [(group_title(group, 40), *map(text.__getitem__, shown)) for group, text in zip(groups, texts, strict=True)]
     return table(titles, rows, right=range(1, len(titles)))
 
 

@@ -10,7 +10,16 @@ from store.model.statistics import Group, Statistics
 from tui import format as fmt
 from tui.models.columns import Cell, Column
 from tui.models.name import task_name
-from tui.models.statistics_text import DIMENSION_TITLES, GROUP_FIGURES, NONE, PATH_TITLE, failed, group_texts, share
+from tui.models.statistics_text import (
+    DIMENSION_TITLES,
+    GROUP_FIGURES,
+    NONE,
+    PATH_TITLE,
+    failed,
+    group_texts,
+    group_title,
+    share,
+)
 from tui.models.table_section import ACTIVITY, BAR, TableRow, TableSection, TableSections
 from tui.text import clean
 
@@ -80,7 +89,7 @@ def _ordered(groups: Sequence[Group], sort: str, backwards: bool) -> list[Group]
 
 
 def _group_row(dimension: str, group: Group) -> TableRow:
-    cells = {"name": Cell(clean(group.name, 80))}
+    cells = {"name": Cell(group_title(group, 80))}
     for name, text in group_texts(dimension, group).items():
         cells[name] = Cell(text, "faint" if text in (NONE, fmt.UNKNOWN) else "text")
     if failed(group):

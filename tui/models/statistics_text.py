@@ -9,6 +9,7 @@ from store.model.span import Kind
 from store.model.statistics import Group, dimension_kind
 from tui import format as fmt
 from tui.models import summary
+from tui.text import clean
 
 T = TypeVar("T")
 
@@ -48,7 +49,9 @@ GROUP_FIGURES: dict[str, Figure[Group]] = {
     "p50": Figure("P50", lambda group: fmt.duration(group.percentile(0.5)), lambda group: group.percentile(0.5) or 0.0),
     "p95": Figure("P95", lambda group: fmt.duration(group.percentile(0.95)), lambda group: group.percentile(0.95) or 0.0),
     "max": Figure("MAX", lambda group: fmt.duration(group.percentile(1.0)), lambda group: group.percentile(1.0) or 0.0),
-    "time": Figure("TIME", lambda group: fmt.duration(group.seconds), lambda group: group.seconds),
+    "time": Figure(
+        "TIME", lambda group: fmt.duration(group.seconds if group.durations else None), lambda group: group.seconds
+    ),
     "share": Figure("SHARE", lambda group: share(group.share), lambda group: group.seconds),
 }
 """Figures of a group, by the name of their column."""
@@ -77,6 +80,12 @@ def path_line(path: CriticalPath) -> str:
     return f"{work} of work, {length} on the critical path: could run {path.width:.1f} wide"
 
 
+def group_title(group: Group, width: int) -> str:
+    """The name of a group, in this width, and the number of its open spans: `search, 1 open`."""
+    name = clean(group.name, width)
+    return f"{name}, {fmt.count(group.open)} open" if group.open else name
+
+
 def group_texts(dimension: str, group: Group) -> dict[str, str]:
     """The text of each figure of a group by the name of its column."""
     empty = WITHOUT.get(dimension_kind(dimension), ())
@@ -89,7 +98,7 @@ def failed(group: Group) -> int:
 
 
 def number(count: int) -> str:
-    """A number of events; NONE if there were none."""
+    """A count; NONE for 0."""
     return fmt.count(count) if count else NONE
 
 

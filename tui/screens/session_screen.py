@@ -1,4 +1,4 @@
-"""The base of the screens that show a part of the run of a session, on top of the screen of that run."""
+"""The base of the screens of errors, spans and statistics: they share the session of the screen of the run."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,10 +22,10 @@ class SessionScreen(FedScreen):
         super().__init__(glyphs, clock)
         self._session = session
         self._ready = asyncio.Event()
-        """Set after the first reading."""
+        """Set when the first reading has ended, also by an error."""
 
     async def read_run(self) -> None:
-        """Show what the refreshed session has, the header included. Raises RunChanged, RunUnknown and FileError."""
+        """Show the refreshed session, and set `header`. Raises RunChanged, RunUnknown and FileError."""
         raise NotImplementedError
 
     async def read(self, reader: Reader) -> None:

@@ -26,7 +26,7 @@ KNOWN_TYPES = f"Types are {', '.join(KINDS)}."
 """Hint for a filter with an unknown type."""
 
 BATCH_EVENTS = 200
-"""Number of rows that one query reads while an event is looked for."""
+"""Number of rows that one query of `find` reads."""
 
 
 class EventList:
@@ -41,19 +41,19 @@ class EventList:
         self.hides = False
         """Whether bookkeeping is hidden, if the filter asks for no types."""
         self._target: int | None = None
-        """Position of the event to which the cursor goes when the list is read next; None: the cursor stays."""
+        """Position to whose event, or the last one before it, the next reading moves the cursor; None: no target."""
         self._unknown_type = ""
-        """A type in the filter that does not occur in the file."""
+        """Result of `_no_such_type` for the filter."""
         self._listed: tuple[object, ...] = ()
-        """Identity of the list whose rows were read last; empty while another list is read, and after that failed."""
+        """Identity of the list that was read last; empty while another one is being read, and after a failed reading."""
         self._listed_scope: Scope = "node"
         self._listing: Listing | None = None
         self._hidden: Listing | None = None
-        """The events that are hidden; None: none are."""
+        """List of the hidden events; None: no events are hidden."""
         self._count, self._hidden_count = 0, 0
         """Numbers of rows that are shown, and that are hidden."""
         self._renumberings = 0
-        """Number of times that rows got other numbers."""
+        """Number of times that rows were renumbered."""
         self._regroupings = 0
         """Number of times that nodes entered or left the listed subtree."""
         self._nodes = 0
@@ -64,20 +64,20 @@ class EventList:
         self.scope = SCOPES[(SCOPES.index(self.scope) + 1) % len(SCOPES)]
 
     def go_to(self, position: int, scope: Scope) -> None:
-        """Put the cursor on the last event of a scope up to a position, without a filter, from the next reading on."""
+        """Set the scope and end the filter; the next reading puts the cursor on the last event up to a position."""
         self.scope, self.match = scope, Match()
         self.aim(position)
 
     def aim(self, position: int) -> None:
-        """Put the cursor on the last listed event up to a position, from the next reading on."""
+        """Let the next reading put the cursor on the last listed event up to a position."""
         self._target, self._listed = position, ()
 
     def forget(self) -> None:
-        """Read the list again: the run was rebuilt."""
+        """Discard the list of a rebuilt run; the next reading lists it again."""
         self._listed = ()
 
     def regroup(self, moved: Sequence[int]) -> None:
-        """Read a subtree's list again if one of the moved nodes entered or left it."""
+        """Discard the list of a subtree if one of the moved nodes entered or left it."""
         listing, keys = self._listing, self._moment.shape.keys
         if isinstance(listing, SubtreeMatches) and any(
             keys[node] in listing or any(keys[above] in listing for above in self._tree.ancestors(node)) for node in moved
@@ -97,7 +97,7 @@ class EventList:
 
     @property
     def settled(self) -> bool:
-        """Whether the rows of that list were read last."""
+        """Whether the list that was read last is the wanted one."""
         return self._listed == self.wanted
 
     @property
@@ -123,8 +123,8 @@ class EventList:
     async def read(self, node: Node | None, at_end: bool, cursor: Callable[[], EventCursor]) -> EventRows:
         """The rows at the position of the moment. `at_end`: whether the cursor of a fresh list starts at its end.
 
-        `node`: the selected one. Looks through one stretch of a filtered list at most, or through as many as it takes to
-        find the target, or the event under the cursor again after nodes entered or left the subtree.
+        `node`: the selected one. Scans one part of a filtered list, or as many as it takes to find the target, or to find
+        the event under the cursor again after the subtree or `hides` changed.
         """
         moment, selected, scope, match, wanted = self._moment, self._tree.selected, self.scope, self.match, self.wanted
         position = moment.end if moment.position is None else moment.position
@@ -182,7 +182,7 @@ class EventList:
         if self._unknown_type:
             return f"No event matches: there is no type {clean(self._unknown_type, 30)}.\n\n{KNOWN_TYPES}"
         if self.match:
-            wider = "" if self.scope == "run" else "; b looks beneath it, then in the whole run"
+            wider = "" if self.scope == "run" else "; b widens the scope"
             return f"No event of {of} matches.\n\n\\ changes the filter, and Esc ends it{wider}."
         if self._hidden_count:
             return f"All events of {of} are hidden.\n\nB shows them."
@@ -197,7 +197,7 @@ class EventList:
         self._listing = self._list(scope, match, selected, node, at_end)
 
     async def _no_such_type(self, match: Match) -> str:
-        """A type in the filter, if no event can match because the file has no event of its types; else empty."""
+        """The first type of the filter, if neither treetop nor the file knows any of its types; else empty."""
         types = match.types
         if not types or types & EVENTS.keys() or await self._moment.reader.types(sorted(types)):
             return ""
@@ -220,7 +220,7 @@ class EventList:
     def _new_beneath(self, listing: SubtreeMatches, last: bool) -> list[int]:
         """Keys of the nodes that were created in the listed subtree since it was determined.
 
-        `last`: no other list is still to get them.
+        `last`: whether `listing` is the last list that gets them.
         """
         keys = self._moment.shape.keys
         found = [
@@ -238,7 +238,7 @@ class EventList:
         return self._listed, self._renumberings
 
     async def page(self, first: int, last: int) -> Sequence[Stored] | None:
-        """The events of some rows; None where rows got other numbers meanwhile."""
+        """The events of some rows; None if rows were renumbered meanwhile."""
         listing, numbering = self._listing, self._numbering
         if listing is None:
             return None
@@ -246,16 +246,16 @@ class EventList:
         return rows if numbering == self._numbering else None
 
     async def find(self, what: Literal["failed", "alike"], step: int, at: EventCursor) -> int | None:
-        """Row of the next event that reports an error, or has the same type as the one under the cursor; None for none.
+        """Row of the next event that reports an error, or has the same type as the one under the cursor.
 
-        With `step` -1: of the previous one.
+        `step` -1: of the previous one. None: there is none, or rows were renumbered meanwhile.
         """
         numbering = self._numbering
         found = await self._find(what, step, at)
         return found if numbering == self._numbering else None
 
     async def place(self, row: int) -> str:
-        """Number of an event among those of the list, past the position too, that report an error: `2 of 5`.
+        """Number of an event among the errors of the list, including those after the position: `2 of 5`.
 
         Empty in a filtered list and in that of a subtree.
         """
@@ -270,7 +270,7 @@ class EventList:
         )
 
     async def place_at(self, position: int, node: int | None = None) -> str:
-        """Like `place`, for the event at a position among those of the run, or of a node."""
+        """Like `place`, for the event at a position among the errors of the run, or of a node."""
         moment = self._moment
         place, count = await FailureQueries(moment.reader, moment.queries.key).reported(position, moment.end, node)
         return f"{place:,} of {count:,}"
