@@ -1,5 +1,6 @@
 """An ingester is killed: at random moments, at every step of a batch, and within writes."""
 
+import os
 import random
 import shutil
 import signal
@@ -24,7 +25,7 @@ from tests.live import STREAM, counts_entries, number_stored, publish
 from tests.recorder import Recorder, entry_of
 from tests.tables import Row, query, rows
 
-KILLS = 200
+KILLS = int(os.environ.get("TREETOP_TEST_KILLS", "200"))
 
 
 def life(server: RedisServer, path: Path, nursery: Nursery) -> float:

@@ -104,7 +104,7 @@ class TestRun:
         async with watching(app, 120, 36) as pilot:
             await opened(pilot)
             await filtered(pilot, "nothing")
-            await sees(pilot, "No event of this task matches.", "Esc ends it; b looks")
+            await sees(pilot, "No event of this task matches.", "b widens the")
             await pilot.press("enter")
             await until(pilot, lambda: "Esc ends it" in shown(app).replace("\n", " ") or "Esc" in shown(app))
             await pilot.press("escape")

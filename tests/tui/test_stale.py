@@ -25,7 +25,7 @@ async def test_incremental_drawing_equals_a_full_redraw(path: Path, clock: Clock
     app = treetop(path, clock)
     async with watching(app, *SIZES[0]) as pilot:
         await opened(pilot)
-        for turn in range(25):
+        for turn in range(16):
             for _ in range(luck.randint(1, 3)):
                 await pilot.press(luck.choice(KEYS))
                 if luck.random() < 0.5:
