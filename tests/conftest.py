@@ -54,6 +54,11 @@ def pytest_report_header() -> str:
     return f"redis-server: {version}, {server}"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: tests also wait."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests that use a redis-server as `redis`, and rerun only tests marked `quiet`."""

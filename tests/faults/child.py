@@ -18,6 +18,9 @@ from store.stream.ingest import Ingester
 from tests.live import STREAM
 
 HELD, WRONG = 75, 2
+
+EVERY = int(os.environ.get("TREETOP_TEST_EVERY", "1"))
+"""1: processes are killed at every step; 3: at every third one."""
 """Exit codes of `treetop ingest`: another ingester holds the file; another user error."""
 
 

@@ -45,7 +45,7 @@ def test_a_killed_migration_leaves_the_old_content_or_the_new(
     after = rows(whole)
     tries, code, done = 0, -signal.SIGKILL, 0
     while code:
-        tries += 1
+        tries += child.EVERY
         begin(base, path)
         code = nursery.run(work, path, redis_server.url, tries if work is child.drain_until_step else 3_000 * tries)
         assert code in (0, -signal.SIGKILL, -signal.SIGXFSZ)
