@@ -19,7 +19,7 @@ from store.model.entry import Entry, StreamId
 from store.stream.server import RedisServer, find_server
 from tests.recorder import entry_of
 
-settings.register_profile("patient", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
 RECORDED = Path(__file__).parents[2] / "shared" / "data" / "recorded-run.entries.jsonl"

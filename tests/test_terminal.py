@@ -230,7 +230,7 @@ def test_ctrl_c_pressed_twice_quits_from_anywhere(browser: Terminal, place: str)
     until(lambda: not browser.litter())
 
 
-@pytest.mark.parametrize("place", ["a dialog", "an input", "the command palette"])
+@pytest.mark.parametrize("place", PLACES)
 def test_ctrl_q_quits_from_anywhere(browser: Terminal, place: str) -> None:
     keys, shown = PLACES[place]
     browser.press(keys)
